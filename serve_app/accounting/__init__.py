@@ -1,0 +1,1 @@
+"""The books: what was used and what it cost."""

@@ -1,0 +1,1 @@
+"""The porter: who is calling, and may they."""

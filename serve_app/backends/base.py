@@ -1,0 +1,85 @@
+"""A workshop's contract: one call in, chunks out, one kind of failure."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from serve_app.core.types import Chunk
+
+FailureKind = Literal["transient", "candidate", "caller"]
+"""`transient`: trying again may help (429, 5xx, reset, time-out, truncated).
+`candidate`: this candidate will not do, another may (bad key, unknown model, prompt too long).
+`caller`: the request is wrong wherever it goes; straight back to the caller."""
+
+
+class Call(Struct, frozen=True, gc=False):
+    """One attempt, as a backend gets it."""
+
+    backend: str
+    model: str
+    body: bytes
+    """The JSON request, `model` already the backend's own name."""
+    stream: bool
+    request_id: str
+    timeout_s: float
+    """Seconds this attempt may take in all; the backend's own limits also hold."""
+
+
+class AttemptFailed(Exception):
+    """An attempt ended without a whole answer.
+
+    `status` is the provider's HTTP status, 0 where there was none. `message` is safe to show:
+    no key, no header.
+    """
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        message: str,
+        *,
+        status: int = 0,
+        code: str = "",
+        param: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(kind, message, status, code, param, retry_after_s)
+        self.kind = kind
+        self.message = message
+        self.status = status
+        self.code = code
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}" + (f" (HTTP {self.status})" if self.status else "")
+
+
+class Health(Struct, frozen=True, gc=False):
+    ok: bool
+    detail: str = ""
+
+
+class Backend(Protocol):
+    """Makes answers. Batches of chunks are what arrived together; the first comes at once."""
+
+    name: str
+
+    def run(self, call: Call) -> AsyncIterator[list[Chunk]]:
+        """Answer one call.
+
+        A non-streaming call yields one batch with one `whole` chunk. Every stream that ends
+        without `AttemptFailed` is complete: it had a finish reason for its choices. Closing the
+        iterator cancels the call upstream.
+
+        Raises:
+            AttemptFailed: before or after chunks were yielded.
+        """
+
+    async def health(self) -> Health:
+        """Whether calls can be expected to work, from what is known; never a paid request."""
+
+    async def close(self) -> None:
+        """Let go of connections."""

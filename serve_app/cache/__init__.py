@@ -1,0 +1,1 @@
+"""The pantry: answers that may be served again."""

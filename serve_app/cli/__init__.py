@@ -1,0 +1,1 @@
+"""The command line: serve-app up, down, status, chat, doctor."""

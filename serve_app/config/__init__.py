@@ -1,0 +1,1 @@
+"""House rules: the settings' schema and how files become settings."""

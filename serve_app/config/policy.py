@@ -1,0 +1,123 @@
+"""Policy: what may change while requests run. The `user_config` of the gateway's deployments.
+
+A bad policy is refused whole and the old one stays.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from serve_app.config.structure import Section
+
+
+class RoutingPolicy(Section):
+    """Tiers are lists of `backend/model`, tried in order; `local` models always come last."""
+
+    cheap: list[str] = Field(default_factory=list)
+    default: list[str] = Field(default_factory=list)
+    strong: list[str] = Field(default_factory=list)
+    local: list[str] = Field(default_factory=list)
+    aliases: dict[str, str] = Field(
+        default_factory=dict,
+        description="Other names: of a tier (`cheap`, `default`, `strong`, `local`), of `auto`, "
+        "or of one `backend/model`.",
+    )
+    short_tokens: int = Field(
+        default=400, gt=0, description="Prompts up to so many tokens count as short."
+    )
+    strong_need: float = Field(
+        default=0.55, ge=0, le=1, description="From this need of reasoning on: the strong tier."
+    )
+    cheap_need: float = Field(
+        default=0.25, ge=0, le=1, description="Short and below this need: the cheap tier."
+    )
+
+
+class WordList(Section):
+    name: str
+    words: list[str] = Field(default_factory=list)
+    file: str | None = Field(
+        default=None,
+        description="One word a line; `words/en.txt` is a shipped list.",
+    )
+    action: Literal["block", "redact", "flag"] = "block"
+
+
+class FilterPolicy(Section):
+    enabled: bool = True
+    max_input_chars: int | None = Field(
+        default=None, gt=0, description="Longest text of one user message."
+    )
+    injection: Literal["block", "flag", "off"] = "block"
+    injection_threshold: float = Field(default=1.0, gt=0, description="Score that counts.")
+    words: list[WordList] = Field(default_factory=list)
+    output_pii: Literal["redact", "flag", "off"] = "redact"
+
+
+class CachePolicy(Section):
+    enabled: bool = True
+    ttl_s: int = Field(default=86400, gt=0, description="Exact answers, temperature 0 or absent.")
+    result_ttl_s: int = Field(
+        default=3600, gt=0, description="Answers to requests with temperature above 0 or tools."
+    )
+
+
+class KeyPolicy(Section):
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the key, in hex.")
+    tenant: str = Field(min_length=1, max_length=64)
+    user: str = Field(default="", max_length=128, description="Empty: the key's digest prefix.")
+
+
+class AdmissionPolicy(Section):
+    require_key: bool = Field(
+        default=True, description="False: anybody who reaches the port may ask."
+    )
+    keys: list[KeyPolicy] = Field(default_factory=list)
+    key_file: str | None = Field(
+        default=None, description="YAML list of keys like `keys`, read with the policy."
+    )
+    user_rpm: int = Field(default=100, ge=0, description="Requests a minute per user; 0: none.")
+    key_rpm: int = Field(default=1000, ge=0, description="Requests a minute per key; 0: none.")
+    without_redis: Literal["fail_open", "fail_closed"] = "fail_open"
+
+
+class Price(Section):
+    """Micro-USD per million tokens, so that a token's price is an integer division away."""
+
+    input: int = Field(ge=0)
+    output: int = Field(ge=0)
+    cached_input: int | None = Field(default=None, ge=0)
+
+
+class Policy(Section):
+    """`user_config` of every deployment of the gateway (each reads its own part)."""
+
+    version: str = Field(default="1", max_length=64, description="Part of the cache fingerprint.")
+    routing: RoutingPolicy = RoutingPolicy()
+    filter: FilterPolicy = FilterPolicy()
+    cache: CachePolicy = CachePolicy()
+    admission: AdmissionPolicy = AdmissionPolicy()
+    prices: dict[str, Price] = Field(
+        default_factory=dict, description="By model name; wins over the shipped price list."
+    )
+    busy_message: str | None = Field(
+        default=None, description="Answer of /agent/chat when every backend failed; null: an error."
+    )
+
+    @field_validator("prices")
+    @classmethod
+    def _named(cls, value: dict[str, Price]) -> dict[str, Price]:
+        if any(not name.strip() for name in value):
+            raise ValueError("prices: a model name is empty")
+        return value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Policy:
+        if self.routing.cheap_need > self.routing.strong_need:
+            raise ValueError(
+                f"routing.cheap_need ({self.routing.cheap_need}) must not be above "
+                f"routing.strong_need ({self.routing.strong_need})"
+            )
+        return self

@@ -1,0 +1,187 @@
+"""Structure: which stages run where, which Redis, which backends. The `args` of the app builder.
+
+Changing any of it starts new replicas. What may change while requests run is policy
+(`config/policy.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Placement = Literal["fused", "deployed"]
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RedisSettings(Section):
+    url: str = Field(
+        default="embedded",
+        description="`embedded` (the Valkey that `serve-app up` starts), `redis://`, `rediss://` "
+        "or `unix://`. The environment variable SERVE_APP_REDIS_URL wins over it.",
+    )
+    timeout_ms: int = Field(
+        default=50, gt=0, le=5000, description="Limit of one command, connecting included."
+    )
+    pool: int = Field(default=32, gt=0, description="Connections a replica may hold.")
+    breaker_failures: int = Field(
+        default=3, gt=0, description="Failures in a row after which commands are refused at once."
+    )
+    breaker_open_s: float = Field(
+        default=1.0, gt=0, description="Seconds between probes of a Redis that does not answer."
+    )
+
+
+class PlacementSettings(Section):
+    """Where each stage runs: inside the ingress replica, or as a deployment of its own."""
+
+    filter: Placement = "fused"
+    cache: Placement = "fused"
+    router: Placement = "fused"
+    backends: Placement = Field(
+        default="fused", description="Hosted backends; local models always have their own app."
+    )
+
+
+Capability = Literal[
+    "tools", "parallel_tools", "json_object", "json_schema", "vision", "logprobs", "n", "seed"
+]
+
+
+class ModelSettings(Section):
+    id: str = Field(min_length=1, description="The model's name at the backend.")
+    context: int = Field(gt=0, description="Context window in tokens, prompt and answer together.")
+    max_output: int | None = Field(default=None, gt=0, description="Longest answer in tokens.")
+    capabilities: list[Capability] = Field(
+        default_factory=list, description="What a request may need beyond plain text."
+    )
+
+
+class BackendTimeouts(Section):
+    connect_s: float = Field(default=5.0, gt=0)
+    first_token_s: float = Field(
+        default=30.0, gt=0, description="From sending to the first event or the body's head."
+    )
+    idle_s: float = Field(default=30.0, gt=0, description="Between two events of a stream.")
+    total_s: float = Field(default=300.0, gt=0, description="One attempt from start to end.")
+
+
+class HostedBackend(Section):
+    """An OpenAI-compatible API somewhere else."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
+    kind: Literal["openai"] = "openai"
+    base_url: str = Field(pattern=r"^https?://", description="Up to the version: `.../v1`.")
+    api_key_env: str | None = Field(
+        default=None,
+        description="Environment variable with the key. Named but absent: the backend is off.",
+    )
+    models: list[ModelSettings] = Field(min_length=1)
+    timeouts: BackendTimeouts = BackendTimeouts()
+    max_connections: int = Field(default=512, gt=0, description="To this backend, per replica.")
+
+
+class LocalBackend(Section):
+    """A vLLM model in an application of its own on this Ray cluster."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
+    kind: Literal["local"]
+    app: str = Field(description="Serve application that runs the model.")
+    deployment: str = Field(default="LocalModel", description="Deployment in that application.")
+    tokenizer: str = Field(
+        description="Folder with the model's tokenizer; `embedded` is that of the embedded model."
+    )
+    models: list[ModelSettings] = Field(min_length=1, max_length=1)
+    timeouts: BackendTimeouts = BackendTimeouts(first_token_s=60.0)
+    max_running: int = Field(default=64, gt=0, description="Requests at once, per replica.")
+
+
+Backend = Annotated[HostedBackend | LocalBackend, Field(discriminator="kind")]
+
+
+class ConversationSettings(Section):
+    ttl_s: int = Field(default=3600, gt=0, description="Sliding: each turn starts it anew.")
+    max_turns: int = Field(default=200, gt=0, description="Turns kept in Redis per session.")
+    reply_tokens: int = Field(
+        default=1024, gt=0, description="Room left for the answer when history is cut to fit."
+    )
+
+
+class CacheStructure(Section):
+    l1_bytes: int = Field(default=64 << 20, gt=0, description="In-process level, per replica.")
+    l2: bool = Field(default=True, description="Redis level.")
+    max_entry_bytes: int = Field(default=1 << 20, gt=0, description="Larger answers are not kept.")
+
+
+class ServerSettings(Section):
+    max_body_bytes: int = Field(default=20 << 20, gt=0)
+    body_timeout_s: float = Field(default=30.0, gt=0, description="To receive a request's body.")
+    write_timeout_s: float = Field(
+        default=60.0, gt=0, description="A caller that reads nothing for so long is dropped."
+    )
+    request_deadline_s: float = Field(default=300.0, gt=0)
+    drain_s: float = Field(
+        default=30.0, gt=0, description="Running requests may finish for so long on shutdown."
+    )
+    max_requests: int = Field(
+        default=2000, gt=0, description="At once per replica; beyond it 503 with Retry-After."
+    )
+
+
+class GatewayArgs(Section):
+    """`args` of `serve_app.graph:build_gateway`."""
+
+    profile: str = Field(default="custom", description="Shown in status and logs.")
+    redis: RedisSettings = RedisSettings()
+    placement: PlacementSettings = PlacementSettings()
+    backends: list[Backend] = Field(min_length=1)
+    conversation: ConversationSettings = ConversationSettings()
+    cache: CacheStructure = CacheStructure()
+    server: ServerSettings = ServerSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_kind(cls, value: object) -> object:
+        """A backend without `kind` is a hosted OpenAI-compatible one."""
+        if isinstance(value, dict):
+            for backend in value.get("backends") or ():
+                if isinstance(backend, dict):
+                    backend.setdefault("kind", "openai")
+        return value
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> GatewayArgs:
+        names = [b.name for b in self.backends]
+        double = sorted({n for n in names if names.count(n) > 1})
+        if double:
+            raise ValueError(f"backends: names must be unique, got twice: {', '.join(double)}")
+        return self
+
+
+class ModelArgs(Section):
+    """`args` of `serve_app.graph:build_model`: one local vLLM model."""
+
+    model_id: str = Field(default="smollm2-135m-instruct", description="Name at the API.")
+    path: str = Field(
+        default="embedded",
+        description="`embedded` (SmolLM2-135M-Instruct), a local folder, or a hub name.",
+    )
+    deployment: str = "LocalModel"
+    device: Literal["auto", "gpu", "cpu"] = "auto"
+    context: int = Field(default=2048, gt=0)
+    max_running: int = Field(default=8, gt=0, description="Sequences in one vLLM batch.")
+    kv_cache_gib: float = Field(default=1.0, gt=0, description="KV cache on a CPU.")
+    cpus: float = Field(default=0.5, ge=0, description="CPUs reserved in Ray for the engine.")
+    gpu_memory: float = Field(default=0.85, gt=0, le=1, description="Share of the GPU's memory.")
+    tensor_parallel: int = Field(default=1, gt=0)
+    min_replicas: int = Field(default=1, ge=0)
+    max_replicas: int = Field(default=1, gt=0)
+    target_running: int = Field(default=8, gt=0, description="Requests a replica, for autoscaling.")
+    engine_kwargs: dict[str, object] = Field(
+        default_factory=dict, description="Handed to vLLM as they are."
+    )

@@ -1,0 +1,1 @@
+"""The words every room speaks. Imports nothing else of ours."""

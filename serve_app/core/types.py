@@ -1,0 +1,330 @@
+"""The values that rooms hand each other: who asks, what is asked, what comes back.
+
+Inside, OpenAI chat completions is the canonical dialect. A request is its top-level fields as
+raw JSON (so that what we do not know passes through untouched) plus one typed view of what we
+do look at. A reply is a sequence of `Chunk`s; a non-streaming reply is one chunk with
+`whole=True` that holds everything.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType, field
+
+
+class Identity(Struct, frozen=True):
+    """Who is calling, as admission found out. `key_id` is a digest prefix, never the key."""
+
+    tenant: str = "default"
+    user: str = "anonymous"
+    key_id: str = ""
+
+
+# ------------------------------------------------------------------ request
+
+
+class ContentPart(Struct, frozen=True, gc=False):
+    """One part of a multi-part message; parts that are not text pass through unread."""
+
+    type: str
+    text: str | None = None
+
+
+class FunctionCall(Struct, frozen=True, gc=False):
+    name: str
+    arguments: str = ""
+
+
+class ToolCall(Struct, frozen=True):
+    id: str = ""
+    type: str = "function"
+    function: FunctionCall | None = None
+
+
+class Message(Struct, frozen=True):
+    role: str
+    content: str | list[ContentPart] | None = None
+    name: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+
+
+class StreamOptions(Struct, frozen=True, gc=False):
+    include_usage: bool | None = None
+
+
+class ChatParams(Struct, frozen=True):
+    """The fields of a chat request that we check or look at; types as in OpenAI's API.
+
+    `None` is accepted wherever OpenAI accepts null. Fields not named here are never checked.
+    """
+
+    model: str
+    messages: list[Message]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    n: int | None = None
+    stop: str | list[str] | None = None
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: dict[str, float] | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+    reasoning_effort: str | None = None
+    user: str | None = None
+    metadata: dict[str, Any] | None = None
+    store: bool | None = None
+    service_tier: str | None = None
+    modalities: list[str] | None = None
+
+
+def _raw(changes: dict[str, bytes]) -> dict[str, Raw]:
+    return {name: Raw(value) for name, value in changes.items()}
+
+
+class ChatRequest(Struct, frozen=True):
+    """A checked chat request: every top-level field as sent, and the typed view."""
+
+    fields: dict[str, Raw]
+    params: ChatParams
+
+    def body(self, **changes: bytes) -> bytes:
+        """The request as JSON with some top-level fields replaced (values are raw JSON)."""
+        fields = {**self.fields, **_raw(changes)} if changes else self.fields
+        return msgspec.json.encode(fields)
+
+    @property
+    def streaming(self) -> bool:
+        return self.params.stream is True
+
+    @property
+    def wants_usage_chunk(self) -> bool:
+        options = self.params.stream_options
+        return options is not None and options.include_usage is True
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        return self.params.max_completion_tokens or self.params.max_tokens
+
+
+# -------------------------------------------------------------------- reply
+
+
+class Usage(Struct, gc=False, omit_defaults=True):
+    """Tokens as the backend counted them. Details pass through unread."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    prompt_tokens_details: dict[str, Any] | None = None
+    completion_tokens_details: dict[str, Any] | None = None
+
+
+class FunctionDelta(Struct, gc=False, omit_defaults=True):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolCallDelta(Struct, omit_defaults=True):
+    index: int = 0
+    id: str | None = None
+    type: str | None = None
+    function: FunctionDelta | None = None
+
+
+class Delta(Struct, omit_defaults=True):
+    """What one event adds to a choice, or, in a whole reply, all of it."""
+
+    role: str | None = None
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolCallDelta] | None = None
+
+
+class ChunkChoice(Struct):
+    index: int = 0
+    delta: Delta = field(default_factory=Delta)
+    finish_reason: str | None = None
+    logprobs: dict[str, Any] | UnsetType | None = UNSET
+
+
+class Chunk(Struct):
+    """One event of a reply, in OpenAI's chunk shape.
+
+    `raw` is the JSON exactly as the backend sent it (without SSE framing); it is what goes out
+    as long as nobody changed the chunk, and empty once somebody did. `whole` marks a complete
+    non-streaming reply: `raw` is then a `chat.completion` object. Both names are chosen so
+    that no provider's JSON can set them.
+    """
+
+    id: str = ""
+    model: str = ""
+    created: int = 0
+    choices: list[ChunkChoice] = field(default_factory=list)
+    usage: Usage | None = None
+    raw: bytes = field(default=b"", name="serve_app.raw")
+    whole: bool = field(default=False, name="serve_app.whole")
+
+    def has_content(self) -> bool:
+        """True if a caller would see something of this chunk: text, reasoning, a tool call."""
+        for choice in self.choices:
+            d = choice.delta
+            if d.content or d.tool_calls or d.reasoning_content or d.reasoning or d.refusal:
+                return True
+        return False
+
+
+# --------------------------------------------------------------------- plan
+
+
+class Candidate(Struct, frozen=True, gc=False):
+    """One way to answer: a backend and one of its models, with the reason it is in the plan."""
+
+    backend: str
+    model: str
+    reason: str
+    context: int
+    """Context window of the model in tokens, prompt and answer together."""
+
+
+class Exclusion(Struct, frozen=True, gc=False):
+    backend: str
+    model: str
+    reason: str
+
+
+class Problem(Struct, frozen=True, gc=False):
+    """A refusal as a value, so that a batch can carry it: status, code, message, field."""
+
+    status: int
+    code: str
+    message: str
+    param: str | None = None
+
+
+class Plan(Struct, frozen=True):
+    """Ordered candidates. With `problem` set there are none and the caller is told why."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    excluded: list[Exclusion] = field(default_factory=list)
+    need: float = 0.0
+    """Estimated need of reasoning, 0 (none) to 1 (certain)."""
+    signals: dict[str, float] = field(default_factory=dict)
+    tier: str = ""
+    problem: Problem | None = None
+
+
+class PlanQuery(Struct, frozen=True, gc=False):
+    """What the router looks at; bounded, so that a hop stays small however long the prompt is."""
+
+    model: str
+    text: str
+    """The last user text, cut to a few thousand characters."""
+    turns: int
+    prompt_tokens: int
+    max_output_tokens: int
+    needs: tuple[str, ...] = ()
+    """Capabilities the request cannot do without: `tools`, `vision`, `json_schema`, ..."""
+    tenant: str = "default"
+    may_shorten: bool = False
+    """True if the prompt may be cut to fit a smaller model (stored conversations)."""
+
+
+# ------------------------------------------------------------------ filters
+
+
+class Texts(Struct, frozen=True, gc=False):
+    """Texts of a request in order with the role of each, for the input filter."""
+
+    texts: tuple[str, ...]
+    roles: tuple[str, ...]
+    tenant: str = "default"
+
+
+class Finding(Struct, frozen=True, gc=False):
+    """One match of a rule. Never holds the matched text."""
+
+    rule: str
+    action: str
+    count: int = 1
+
+
+class Verdict(Struct, frozen=True):
+    """`allow`, `redact` (then `texts` replaces the request's texts) or `block` (then `rule`)."""
+
+    action: str = "allow"
+    rule: str = ""
+    findings: tuple[Finding, ...] = ()
+    texts: tuple[str, ...] | None = None
+
+
+class Tail(Struct, frozen=True, gc=False):
+    """A piece of an answer for the output filter: what was held back, and what is new."""
+
+    held: str
+    new: str
+    final: bool
+    tenant: str = "default"
+
+
+class Released(Struct, frozen=True):
+    """What may go out now and what is held back for the next call.
+
+    `text + held` is the filtered form of `held + new` of the `Tail`.
+    """
+
+    text: str
+    held: str
+    changed: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+# -------------------------------------------------------------------- cache
+
+
+class Lookup(Struct, frozen=True, gc=False):
+    fingerprint: str
+    tenant: str = "default"
+
+
+class Entry(Struct, gc=False):
+    """A stored answer: the bytes a caller was sent, and what is needed to serve them again."""
+
+    streamed: bool
+    """True: `payload` is an SSE event sequence without `[DONE]`; False: one JSON body."""
+    payload: bytes
+    backend: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost_micro_usd: int
+    stored_at: float
+    """Unix seconds."""
+    expires_at: float
+    """Unix seconds; 0 never expires."""
+
+
+class Found(Struct, gc=False):
+    """Result of a lookup: `level` is `l1`, `l2` or `miss`."""
+
+    level: str
+    entry: Entry | None = None
+
+
+class Fill(Struct, frozen=True, gc=False):
+    fingerprint: str
+    entry: Entry
+    tenant: str = "default"

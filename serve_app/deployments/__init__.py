@@ -1,0 +1,1 @@
+"""Ray shells: one for every room that can be its own deployment."""

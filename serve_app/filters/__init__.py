@@ -1,0 +1,1 @@
+"""The security desk, used at the entrance and at the exit."""

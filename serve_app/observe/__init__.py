@@ -1,0 +1,1 @@
+"""The watchtower: stands beside the flow and reads what happened."""

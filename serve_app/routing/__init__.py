@@ -1,0 +1,1 @@
+"""The dispatcher: which model on which backend should answer, and why."""

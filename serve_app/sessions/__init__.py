@@ -1,0 +1,1 @@
+"""The guest book: conversations kept in Redis."""

@@ -1,0 +1,1 @@
+"""Translators at the edge: API shapes to core values and back."""
