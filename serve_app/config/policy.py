@@ -102,6 +102,11 @@ class Policy(Section):
     prices: dict[str, Price] = Field(
         default_factory=dict, description="By model name; wins over the shipped price list."
     )
+    draining: bool = Field(
+        default=False,
+        description="True: readiness says 503 and new requests are refused while running ones "
+        "finish. `serve-app down` sets it on every replica at once, then waits.",
+    )
     busy_message: str | None = Field(
         default=None, description="Answer of /agent/chat when every backend failed; null: an error."
     )

@@ -304,7 +304,7 @@ class Entry(Struct, gc=False):
     """A stored answer: the bytes a caller was sent, and what is needed to serve them again."""
 
     streamed: bool
-    """True: `payload` is an SSE event sequence without `[DONE]`; False: one JSON body."""
+    """True: `payload` is msgpack of the list of event payloads; False: one JSON body."""
     payload: bytes
     backend: str
     model: str

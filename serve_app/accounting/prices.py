@@ -1,0 +1,84 @@
+"""What models cost: a file of prices and a policy's own in, the price of a model's name out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from serve_app.config.policy import Price
+from serve_app.config.structure import Section
+from serve_app.core.errors import PolicyRejected
+
+_EDITION = re.compile(r"[-@](?:\d{4}-\d\d-\d\d|\d{8}|\d{6}|\d{3,4}|latest|preview(?:-\d\d-\d\d)?)$")
+"""What names a snapshot of a model: a date, a month, a number, or what is newest."""
+
+
+class Provider(Section):
+    updated: date
+    source: str
+    models: dict[str, Price]
+
+
+class _File(Section):
+    providers: dict[str, Provider]
+
+
+class PriceList:
+    """Prices by model name, whatever its case.
+
+    Args:
+        prices: micro-USD per million tokens.
+    """
+
+    def __init__(self, prices: Mapping[str, Price]) -> None:
+        self._prices = {name.lower(): price for name, price in prices.items()}
+
+    @classmethod
+    def load(cls, path: Path, overrides: Mapping[str, Price] | None = None) -> PriceList:
+        """Read a file like the shipped `prices.yaml`; `overrides` win over it.
+
+        Raises:
+            PolicyRejected: the file cannot be read, or names a model twice.
+        """
+        prices: dict[str, Price] = {}
+        for provider, content in _read(path).providers.items():
+            for name, price in content.models.items():
+                if name.lower() in prices:
+                    raise PolicyRejected(f"{path}: {provider}: {name!r} has a price already")
+                prices[name.lower()] = price
+        own = {name.lower(): price for name, price in (overrides or {}).items()}
+        return cls({**prices, **own})
+
+    def price(self, model: str) -> Price | None:
+        """The price of a model, None if it is not known.
+
+        `gpt-4o-mini-2024-07-18` and `openai/gpt-4o-mini` cost what `gpt-4o-mini` costs, unless
+        they have prices of their own. A name that only begins like a known one is unknown.
+        """
+        for name in _names(model.lower()):
+            if (price := self._prices.get(name)) is not None:
+                return price
+        return None
+
+
+def _names(model: str) -> Iterator[str]:
+    """The name itself, then without its edition, then both without the vendor before the slash."""
+    for name in dict.fromkeys((model, model.rpartition("/")[2])):
+        yield name
+        while (shorter := _EDITION.sub("", name)) != name:
+            yield shorter
+            name = shorter  # noqa: PLW2901
+
+
+def _read(path: Path) -> _File:
+    try:
+        return _File.model_validate(yaml.safe_load(path.read_bytes()))
+    except OSError as error:
+        raise PolicyRejected(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValidationError) as error:
+        raise PolicyRejected(f"{path}: not a price list: {error}") from error

@@ -1,0 +1,92 @@
+"""Sums of what was used: how they are named in Redis, and how they read back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct, structs
+
+_HITS = frozenset({"l1", "l2", "semantic"})
+_NAME_CHARS = 128
+
+
+class Settlement(Struct, frozen=True, gc=False):
+    """What one request came to. Money in micro-USD."""
+
+    tenant: str
+    user: str
+    model: str
+    backend: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost_micro_usd: int
+    cache_level: str = "none"
+    saved_micro_usd: int = 0
+    """What the answer cost when it was made, if the cache served it now."""
+    status: str = "ok"
+
+
+class Sums(Struct):
+    """Sums over requests. The names of the fields are those in Redis."""
+
+    requests: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_micro_usd: int = 0
+    cached: int = 0
+    cached_tokens: int = 0
+    """Tokens, prompt and answer, of what the cache served; they are in no other sum."""
+    saved_micro_usd: int = 0
+
+    def add(self, settled: Settlement) -> None:
+        self.requests += 1
+        self.failed += settled.status != "ok"
+        self.cost_micro_usd += settled.cost_micro_usd
+        self.saved_micro_usd += settled.saved_micro_usd
+        if settled.cache_level in _HITS:
+            self.cached += 1
+            self.cached_tokens += settled.prompt_tokens + settled.completion_tokens
+        else:
+            self.prompt_tokens += settled.prompt_tokens
+            self.completion_tokens += settled.completion_tokens
+
+    def merge(self, other: Sums) -> None:
+        for metric in METRICS:
+            setattr(self, metric, getattr(self, metric) + getattr(other, metric))
+
+
+METRICS = tuple(field.name for field in structs.fields(Sums))
+
+
+class Totals(Struct):
+    """Sums of a tenant: of all, by user, by model."""
+
+    total: Sums
+    users: dict[str, Sums]
+    models: dict[str, Sums]
+
+
+def fields(name: str, sums: Sums) -> Iterator[tuple[str, int]]:
+    """Names in a hash and amounts. The metric comes first: names of users hold anything."""
+    for metric in METRICS:
+        if amount := getattr(sums, metric):
+            yield f"{metric}:{name}", amount
+
+
+def read_back(stored: Mapping[bytes, bytes], into: dict[str, Sums]) -> None:
+    """Add a hash that was written with `fields` to the sums by name."""
+    for field, amount in stored.items():
+        metric, _, name = field.decode("utf-8", "replace").partition(":")
+        if metric in METRICS:
+            sums = into.setdefault(name, Sums())
+            setattr(sums, metric, getattr(sums, metric) + int(amount))
+
+
+def short(name: str) -> str:
+    """A name of bounded length; a long one keeps its beginning and a digest."""
+    if len(name) <= _NAME_CHARS:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{name[:100]}~{digest[:16]}"

@@ -1,0 +1,121 @@
+"""What there is to choose from: backend settings in, models out, on or off and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from serve_app.config.structure import HostedBackend, LocalBackend
+
+
+class Model(Struct, frozen=True, gc=False):
+    """One model at one backend."""
+
+    backend: str
+    id: str
+    """The model's name at the backend."""
+    ref: str
+    """`backend/model`, unique."""
+    local: bool
+    context: int
+    """Tokens, prompt and answer together."""
+    max_output: int | None
+    capabilities: frozenset[str]
+    off: str = ""
+    """Why the backend is off and what turns it on; empty: it is on."""
+
+
+class ModelName(NamedTuple):
+    """A name that a request's `model` may have, and who answers to it."""
+
+    id: str
+    owner: str
+
+
+class Catalog:
+    """All models of all backends, in the order of the configuration.
+
+    Args:
+        backends: settings; their names are unique.
+        environ: environment variables. A backend that names a key which is absent or empty
+            there is off: its models stay known, so that a refusal can say what is missing.
+    """
+
+    def __init__(
+        self, backends: Sequence[HostedBackend | LocalBackend], environ: Mapping[str, str]
+    ) -> None:
+        self._off = {backend.name: _why_off(backend, environ) for backend in backends}
+        self._by_ref: dict[str, Model] = {}
+        self._by_id: dict[str, list[Model]] = {}
+        for backend in backends:
+            for model in _models(backend, self._off[backend.name]):
+                self._by_ref[model.ref] = model
+                self._by_id.setdefault(model.id, []).append(model)
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self._by_ref.values())
+
+    def is_on(self, backend: str) -> bool:
+        """False for a backend that is off, and for one that there is not."""
+        return self._off.get(backend) == ""
+
+    def off(self) -> dict[str, str]:
+        """Backends that are off, each with the reason."""
+        return {name: why for name, why in self._off.items() if why}
+
+    def notices(self) -> list[str]:
+        """A line for each backend that is off, with what turns it on."""
+        return [f"backend {name!r} is off: {why}" for name, why in self.off().items()]
+
+    def find(self, ref: str) -> Model | None:
+        """The model with exactly this `backend/model`."""
+        return self._by_ref.get(ref)
+
+    def resolve(self, name: str) -> tuple[Model, ...]:
+        """Models by `backend/model`, or by bare id (all backends that have it); () if none."""
+        exact = self._by_ref.get(name)
+        return (exact,) if exact is not None else tuple(self._by_id.get(name, ()))
+
+    def names(self) -> list[ModelName]:
+        """Names of models that are on: bare ids, and `backend/model` where ids are shared."""
+        names: list[ModelName] = []
+        for model_id, models in self._by_id.items():
+            usable = [model for model in models if not model.off]
+            if usable:
+                names.append(ModelName(model_id, usable[0].backend))
+            if len(usable) > 1:
+                names.extend(ModelName(model.ref, model.backend) for model in usable)
+        return names
+
+    def all_names(self) -> list[str]:
+        """Everything that `resolve` knows."""
+        return [*self._by_id, *self._by_ref]
+
+    def refs(self) -> list[str]:
+        """Every `backend/model`, those that are off included."""
+        return list(self._by_ref)
+
+
+def _why_off(backend: HostedBackend | LocalBackend, environ: Mapping[str, str]) -> str:
+    if isinstance(backend, LocalBackend) or backend.api_key_env is None:
+        return ""
+    if environ.get(backend.api_key_env, "").strip():
+        return ""
+    state = "empty" if backend.api_key_env in environ else "not set"
+    return f"environment variable {backend.api_key_env} is {state}"
+
+
+def _models(backend: HostedBackend | LocalBackend, off: str) -> Iterator[Model]:
+    for settings in backend.models:
+        yield Model(
+            backend=backend.name,
+            id=settings.id,
+            ref=f"{backend.name}/{settings.id}",
+            local=isinstance(backend, LocalBackend),
+            context=settings.context,
+            max_output=settings.max_output,
+            capabilities=frozenset(settings.capabilities),
+            off=off,
+        )

@@ -1,0 +1,38 @@
+"""Whether one model can take one request: a model and a query in, the reason why not out."""
+
+from __future__ import annotations
+
+from serve_app.core.types import PlanQuery
+from serve_app.routing.catalog import Model
+
+
+def misfit(model: Model, query: PlanQuery) -> str:
+    """Why the model will not do; empty if it will."""
+    if model.off:
+        return model.off
+    if query.needs:
+        missing = lacking(model, query)
+        if missing:
+            return f"cannot do {', '.join(missing)}"
+    if is_too_small(model, query):
+        return f"context of {model.context} tokens, request needs about {wanted_tokens(query)}"
+    if gives_too_little(model, query):
+        return f"answers up to {model.max_output} tokens, asked for {query.max_output_tokens}"
+    return ""
+
+
+def lacking(model: Model, query: PlanQuery) -> list[str]:
+    """The capabilities that the query needs and the model has not."""
+    return [name for name in query.needs if name not in model.capabilities]
+
+
+def wanted_tokens(query: PlanQuery) -> int:
+    return query.prompt_tokens + query.max_output_tokens
+
+
+def is_too_small(model: Model, query: PlanQuery) -> bool:
+    return not query.may_shorten and wanted_tokens(query) > model.context
+
+
+def gives_too_little(model: Model, query: PlanQuery) -> bool:
+    return model.max_output is not None and query.max_output_tokens > model.max_output

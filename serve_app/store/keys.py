@@ -1,0 +1,58 @@
+"""Every key name in one place: `serve-app:v1:{tenant}:room:...`.
+
+The braces are a hash tag: all keys of a tenant live in one slot of a Redis Cluster, so that a
+script may touch several. Values from outside are escaped: they can neither collide nor bring
+a brace, a colon or a control character of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from urllib.parse import quote
+
+_PREFIX = "serve-app:v1:"
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]{1,64}")
+
+
+def escape(value: str) -> str:
+    """A value from outside as a part of a key: unchanged, percent-escaped, or `!` and a digest.
+
+    `!` never comes out of the other two forms, so that no value can pass for another's digest.
+    """
+    if _PLAIN.fullmatch(value):
+        return value
+    escaped = quote(value, safe="", errors="surrogatepass")
+    if 0 < len(escaped) <= 64:
+        return escaped
+    return "!" + hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+def _key(tenant: str, rest: str) -> str:
+    return f"{_PREFIX}{{{escape(tenant)}}}:{rest}"
+
+
+def cache_entry(tenant: str, fingerprint: str) -> str:
+    return _key(tenant, f"cache:{escape(fingerprint)}")
+
+
+def conversation(tenant: str, session_id: str) -> str:
+    return _key(tenant, f"conversation:{escape(session_id)}")
+
+
+def user_rate(tenant: str, user: str) -> str:
+    return _key(tenant, f"rate:user:{escape(user)}")
+
+
+def key_rate(tenant: str, key_id: str) -> str:
+    return _key(tenant, f"rate:key:{escape(key_id)}")
+
+
+def ledger_day(tenant: str, day: str, kind: str) -> str:
+    """Totals of a day (`2026-01-31`); `kind` is `total`, `user` or `model`."""
+    return _key(tenant, f"ledger:{escape(day)}:{kind}")
+
+
+def ledger_writer(tenant: str, writer: str) -> str:
+    """Number of the last batch that a ledger (one per process) had applied."""
+    return _key(tenant, f"ledger:writer:{escape(writer)}")

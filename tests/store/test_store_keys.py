@@ -1,0 +1,48 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serve_app.store import keys
+
+
+def test_a_plain_name_stays_readable() -> None:
+    assert keys.conversation("acme", "chat-1") == "serve-app:v1:{acme}:conversation:chat-1"
+
+
+def test_braces_and_colons_from_outside_do_not_reach_the_key() -> None:
+    key = keys.conversation("a}:b{", "x:y{z}")
+    assert key.count("{") == key.count("}") == 1
+    assert key.count(":") == "serve-app:v1:{t}:conversation:s".count(":")
+
+
+def test_every_key_of_a_tenant_has_the_same_hash_tag() -> None:
+    made = [
+        keys.cache_entry("t", "f"),
+        keys.conversation("t", "s"),
+        keys.user_rate("t", "u"),
+        keys.key_rate("t", "k"),
+        keys.ledger_day("t", "2026-01-31", "user"),
+        keys.ledger_writer("t", "w"),
+    ]
+    assert {key[key.index("{") : key.index("}") + 1] for key in made} == {"{t}"}
+
+
+def test_a_tenant_is_never_an_empty_hash_tag() -> None:
+    assert "{}" not in keys.conversation("", "s")
+
+
+@given(st.text(), st.text())
+def test_different_values_never_share_a_key(one: str, other: str) -> None:
+    assert (keys.escape(one) == keys.escape(other)) == (one == other)
+
+
+@given(st.text())
+def test_an_escaped_value_is_short_and_harmless(value: str) -> None:
+    escaped = keys.escape(value)
+    assert 0 < len(escaped) <= 64
+    assert escaped.isascii()
+    assert not set(escaped) & set(":{}* \n\r\0")
+
+
+def test_a_long_value_and_the_text_of_its_digest_differ() -> None:
+    long = "x" * 200
+    assert keys.escape(keys.escape(long)) != keys.escape(long)
