@@ -1,0 +1,256 @@
+"""Builds the rooms of one process from structure and policy. No Ray here.
+
+`graph.py` decides which process gets which rooms; this file knows how each is made, so that a
+fused stage and a deployed one are the same object with the same collaborators.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from serve_app.accounting.ledger import Ledger
+from serve_app.accounting.prices import PriceList
+from serve_app.admission.porter import Admission
+from serve_app.backends.base import Backend
+from serve_app.backends.execute import Executor
+from serve_app.backends.local_vllm import LocalVLLM, Transport
+from serve_app.backends.openai_like import HostedOpenAI
+from serve_app.cache.base import Cache
+from serve_app.cache.tiers import CacheStage
+from serve_app.config.paths import data_dir, redis_url
+from serve_app.config.policy import Policy
+from serve_app.config.shipped import shipped
+from serve_app.config.structure import GatewayArgs, HostedBackend, LocalBackend
+from serve_app.core.clock import Clock, SystemClock
+from serve_app.filters.base import Filter
+from serve_app.filters.chain import FilterStage
+from serve_app.ingress.app import GatewayApp
+from serve_app.ingress.desk import Desk
+from serve_app.ingress.house import HouseRoutes
+from serve_app.ingress.routes import WorkRoutes
+from serve_app.models import embedded
+from serve_app.observe.metrics import Metrics
+from serve_app.observe.observer import Observer, RequestLog
+from serve_app.pipeline import Pipeline, Rooms
+from serve_app.routing.base import Router
+from serve_app.routing.catalog import Catalog, ModelName
+from serve_app.routing.directory import Directory
+from serve_app.routing.estimate import estimate_tokens
+from serve_app.routing.router import RouterStage
+from serve_app.sessions.conversation import Conversation
+from serve_app.sessions.store import Conversations
+from serve_app.sessions.tokens import HeuristicCounter, TokenCounter, counters
+from serve_app.store.client import Store
+
+CLOSE_LIMIT_S = 5.0
+
+
+class Stages(Struct):
+    """The stages that can be elsewhere. None: build the fused one here."""
+
+    filter: Filter | None = None
+    cache: Cache | None = None
+    router: Router | None = None
+    backends: Mapping[str, Backend] | None = None
+
+
+class Maker:
+    """Makes rooms that share one clock, one environment and, where needed, one store."""
+
+    def __init__(self, args: GatewayArgs, environ: Mapping[str, str]) -> None:
+        self.args = args
+        self.environ = environ
+        self.clock: Clock = SystemClock()
+        self.catalog = Catalog(args.backends, environ)
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        if self._store is None:
+            url = redis_url(self.args.redis.url, self.environ)
+            self._store = Store(self.args.redis, self.clock, url)
+        return self._store
+
+    def filter(self, policy: Policy) -> FilterStage:
+        return FilterStage(policy.filter)
+
+    def cache(self, policy: Policy) -> CacheStage:
+        shared = self.store if self.args.cache.l2 else None
+        return CacheStage(policy.cache, self.args.cache, shared, self.clock, random.Random())  # noqa: S311
+
+    def router(self, policy: Policy) -> RouterStage:
+        return RouterStage(self.args.backends, policy.routing, self.environ)
+
+    def hosted(self, settings: HostedBackend) -> HostedOpenAI:
+        key = self.environ.get(settings.api_key_env) if settings.api_key_env else None
+        return HostedOpenAI(settings, key, self.clock)
+
+    def counters(self) -> dict[str, TokenCounter]:
+        """Token counters of the local models, by backend."""
+        folders = {
+            backend.name: self._tokenizer_folder(backend)
+            for backend in self.args.backends
+            if isinstance(backend, LocalBackend)
+        }
+        return counters(folders, estimate_tokens)
+
+    def _tokenizer_folder(self, backend: LocalBackend) -> Path:
+        if backend.tokenizer == "embedded":
+            return embedded.location(data_dir(self.environ))
+        return Path(backend.tokenizer)
+
+    async def close(self) -> None:
+        if self._store is not None:
+            await self._store.close()
+
+
+class House:
+    """Everything of one ingress replica: the pipeline, its stages, the front door.
+
+    Build it inside the running loop, then `start()`; `apply()` takes policies while it runs.
+
+    Args:
+        stages: those that are elsewhere.
+        transports: by local backend's name, how to reach its model.
+        replica: an id for metrics.
+
+    Raises:
+        PolicyRejected: the policy cannot be used with this structure.
+    """
+
+    def __init__(
+        self,
+        maker: Maker,
+        policy: Policy,
+        stages: Stages,
+        transports: Mapping[str, Transport],
+        replica: str,
+    ) -> None:
+        args, clock = maker.args, maker.clock
+        self._maker = maker
+        self._policy = policy
+        self._directory = Directory(maker.catalog, policy.routing)
+        self._filter = stages.filter or maker.filter(policy)
+        self._cache = stages.cache or maker.cache(policy)
+        self._router = stages.router or maker.router(policy)
+        self._backends = _backends(maker, stages, transports)
+        self._admission = Admission(policy.admission, maker.store, clock)
+        self._ledger = Ledger(maker.store, clock)
+        sessions = Conversations(maker.store, args.conversation, clock)
+        self._conversation = Conversation(
+            sessions, args.conversation, maker.counters(), HeuristicCounter(estimate_tokens)
+        )
+        rooms = Rooms(
+            admission=self._admission,
+            filter=self._filter,
+            conversation=self._conversation,
+            cache=self._cache,
+            router=self._router,
+            executor=Executor(self._backends, clock, random.Random()),  # noqa: S311
+            ledger=self._ledger,
+            clock=clock,
+        )
+        self._pipeline = Pipeline(
+            rooms, policy, _prices(policy), max_entry_bytes=args.cache.max_entry_bytes
+        )
+        self._metrics = Metrics(replica)
+        self._observer = Observer([self._metrics, RequestLog()])
+        self._desk = Desk(
+            limit=args.server.max_requests,
+            write_timeout_s=args.server.write_timeout_s,
+            drain_s=args.server.drain_s,
+        )
+        self._work = WorkRoutes(self._pipeline, args.server, clock)
+        self.app = GatewayApp(self._work, self._house_routes(), self._desk, self._observer)
+        self._settle_in(policy)
+
+    def _house_routes(self) -> HouseRoutes:
+        maker = self._maker
+        return HouseRoutes(
+            profile=maker.args.profile,
+            store=maker.store,
+            backends=self._backends,
+            catalog=maker.catalog,
+            names=self._names,
+            desk=self._desk,
+            metrics=self._metrics,
+            observer=self._observer,
+            clock=maker.clock,
+        )
+
+    def _names(self) -> list[ModelName]:
+        """Names a request's `model` may have under the policy of the moment."""
+        return self._directory.names()
+
+    def start(self) -> None:
+        """Start what works beside the requests."""
+        self._desk.start()
+        self._observer.start()
+        self._ledger.start()
+        self._pipeline.fills.start()
+        self._conversation.start()
+
+    def apply(self, policy: Policy) -> None:
+        """Use another policy from the next request on.
+
+        Raises:
+            PolicyRejected: nothing was changed.
+        """
+        before = self._policy
+        try:
+            self._take(policy)
+        except Exception:
+            self._take(before)
+            raise
+        self._policy = policy
+        self._settle_in(policy)
+
+    def _take(self, policy: Policy) -> None:
+        self._directory = Directory(self._maker.catalog, policy.routing)
+        prices = _prices(policy)
+        if isinstance(self._filter, FilterStage):
+            self._filter.reconfigure(policy.filter)
+        if isinstance(self._cache, CacheStage):
+            self._cache.reconfigure(policy.cache)
+        if isinstance(self._router, RouterStage):
+            self._router.reconfigure(policy.routing)
+        self._admission.reconfigure(policy.admission)
+        self._pipeline.reconfigure(policy, prices)
+
+    def _settle_in(self, policy: Policy) -> None:
+        self._work.busy_message = policy.busy_message
+        self._desk.drain(policy.draining)
+
+    async def close(self) -> None:
+        """Finish what requests left behind, then let go of everything; bounded."""
+        await self._pipeline.fills.close(CLOSE_LIMIT_S)
+        await self._ledger.close()
+        await self._observer.close()
+        await self._desk.close()
+        for backend in self._backends.values():
+            await backend.close()
+        await self._maker.close()
+
+
+def _backends(
+    maker: Maker, stages: Stages, transports: Mapping[str, Transport]
+) -> dict[str, Backend]:
+    """The backends that are on, hosted ones here or elsewhere, in the order of the settings."""
+    elsewhere = stages.backends or {}
+    backends: dict[str, Backend] = {}
+    for settings in maker.args.backends:
+        if not maker.catalog.is_on(settings.name):
+            continue
+        if isinstance(settings, LocalBackend):
+            backends[settings.name] = LocalVLLM(settings, transports[settings.name])
+        else:
+            backends[settings.name] = elsewhere.get(settings.name) or maker.hosted(settings)
+    return backends
+
+
+def _prices(policy: Policy) -> PriceList:
+    return PriceList.load(shipped("prices.yaml"), policy.prices)

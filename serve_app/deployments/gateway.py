@@ -1,0 +1,103 @@
+"""The Ray shell of the ingress: HTTP reaches our ASGI application through it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+from functools import partial
+from typing import Any
+
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from serve_app.compose import House, Maker, Stages
+from serve_app.config.policy import Policy
+from serve_app.config.structure import GatewayArgs, LocalBackend
+from serve_app.core.errors import PolicyRejected
+from serve_app.deployments.backend import HandleWire
+from serve_app.deployments.backend_hop import RemoteBackend
+from serve_app.deployments.carriers import ModelTransport, sender
+from serve_app.deployments.hop import RemoteStage
+from serve_app.deployments.policies import checked, refused
+from serve_app.deployments.stage import METHODS
+
+logger = logging.getLogger(__name__)
+
+
+@serve.ingress()
+class Gateway:
+    """One ingress replica.
+
+    Args:
+        args: `GatewayArgs` as plain data.
+        stages: handles of the stages that are deployments: `filter`, `cache`, `router`.
+        backends: handles of the hosted backends that are deployments, by name.
+    """
+
+    def __init__(
+        self,
+        args: dict[str, Any],
+        stages: dict[str, DeploymentHandle],
+        backends: dict[str, DeploymentHandle],
+    ) -> None:
+        self._maker = Maker(GatewayArgs.model_validate(args), os.environ)
+        self._stage_handles = stages
+        self._backend_handles = backends
+        self._policy = Policy()
+        self._house: House | None = None
+        for notice in self._maker.catalog.notices():
+            logger.warning("%s", notice)
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Take a policy; a bad one is refused, and fatal only where there is none before."""
+        policy = checked(user_config, first=self._house is None)
+        if policy is None:
+            return
+        if self._house is not None:
+            try:
+                self._house.apply(policy)
+            except PolicyRejected as error:
+                refused(error)
+                return
+        self._policy = policy
+
+    async def __serve_build_asgi_app__(self) -> Any:
+        """Called once, after the constructor and the first `reconfigure`, in the serving loop."""
+        context = serve.get_replica_context()
+        self._house = House(
+            self._maker,
+            self._policy,
+            self._stages(),
+            self._transports(),
+            replica=context.replica_id.unique_id,
+        )
+        self._house.start()
+        gc.freeze()
+        return self._house.app
+
+    def _stages(self) -> Stages:
+        remote: dict[str, Any] = {
+            name: RemoteStage(name, METHODS[name], sender(handle))
+            for name, handle in self._stage_handles.items()
+        }
+        backends = {
+            name: RemoteBackend(name, HandleWire(handle))
+            for name, handle in self._backend_handles.items()
+        }
+        return Stages(**remote, backends=backends)
+
+    def _transports(self) -> dict[str, ModelTransport]:
+        return {
+            backend.name: ModelTransport(
+                partial(serve.get_deployment_handle, backend.deployment, backend.app),
+                f"model application {backend.app!r}",
+            )
+            for backend in self._maker.args.backends
+            if isinstance(backend, LocalBackend)
+        }
+
+    async def __del__(self) -> None:
+        if self._house is not None:
+            await asyncio.shield(self._house.close())

@@ -1,0 +1,68 @@
+"""The Ray shell of a stage that is its own deployment: bytes in, bytes out."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import msgspec
+
+from serve_app.cache.base import METHODS as CACHE
+from serve_app.compose import Maker
+from serve_app.config.policy import Policy
+from serve_app.config.structure import GatewayArgs
+from serve_app.deployments.policies import checked
+from serve_app.filters.base import METHODS as FILTER
+from serve_app.routing.base import METHODS as ROUTER
+
+logger = logging.getLogger(__name__)
+
+METHODS: dict[str, dict[str, tuple[Any, Any]]] = {
+    "filter": FILTER,
+    "cache": CACHE,
+    "router": ROUTER,
+}
+
+
+class StageReplica:
+    """One replica of the filter, the cache or the router.
+
+    Args:
+        stage: `filter`, `cache` or `router`.
+        args: `GatewayArgs` as plain data.
+    """
+
+    def __init__(self, stage: str, args: dict[str, Any]) -> None:
+        self._name = stage
+        self._maker = Maker(GatewayArgs.model_validate(args), os.environ)
+        self._policy = Policy()
+        self._decoders = {
+            method: msgspec.msgpack.Decoder(list[given])  # type: ignore[valid-type]
+            for method, (given, _) in METHODS[stage].items()
+        }
+        self._stage: Any = None
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Take a policy; a bad one is refused, and fatal only where there is none before."""
+        policy = checked(user_config, first=self._stage is None)
+        if policy is None:
+            return
+        if self._stage is None:
+            self._stage = getattr(self._maker, self._name)(policy)
+        else:
+            self._stage.reconfigure(getattr(policy, _SECTIONS[self._name]))
+        self._policy = policy
+
+    async def call(self, method: str, payload: bytes) -> bytes:
+        """Run one batch: msgpack of inputs in, msgpack of outputs out."""
+        if self._stage is None:
+            self._stage = getattr(self._maker, self._name)(self._policy)
+        batch = self._decoders[method].decode(payload)
+        return msgspec.msgpack.encode(await getattr(self._stage, method)(batch))
+
+    async def __del__(self) -> None:
+        await self._maker.close()
+
+
+_SECTIONS = {"filter": "filter", "cache": "cache", "router": "routing"}

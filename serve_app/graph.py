@@ -1,0 +1,69 @@
+"""The floor plan: which rooms are deployments of their own, and who calls whom.
+
+    Gateway (ingress) -> Filter, Cache, Router, Backend-<name>...   where `deployed`
+                      -> the model applications, by name            always
+
+Whatever is `fused` is built inside the ingress replica by `compose.py`. Scale, resources and
+policy of each deployment stand in the Serve config file under its name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray import serve
+from ray.serve import Application
+
+from serve_app.config.structure import GatewayArgs, HostedBackend
+from serve_app.deployments.backend import BackendReplica
+from serve_app.deployments.gateway import Gateway
+from serve_app.deployments.stage import StageReplica
+
+STAGES = {"filter": "Filter", "cache": "Cache", "router": "Router"}
+"""Stage to deployment name."""
+
+_INGRESS_ONGOING = 4096
+_STAGE_ONGOING = 64
+"""Batches, not requests: each carries many."""
+_BACKEND_ONGOING = 2048
+"""Streams travel alone."""
+
+
+def build_gateway(args: GatewayArgs) -> Application:
+    """The gateway's application; `args` of the Serve config file.
+
+    Raises:
+        pydantic.ValidationError: names the field at fault.
+    """
+    plain = args.model_dump(mode="json")
+    return serve.deployment(
+        Gateway,
+        name="Gateway",
+        max_ongoing_requests=_INGRESS_ONGOING,
+        graceful_shutdown_timeout_s=args.server.request_deadline_s + 5,
+    ).bind(plain, _stages(args, plain), _backends(args, plain))
+
+
+def _stages(args: GatewayArgs, plain: dict[str, Any]) -> dict[str, Application]:
+    return {
+        stage: serve.deployment(StageReplica, name=name, max_ongoing_requests=_STAGE_ONGOING).bind(
+            stage, plain
+        )
+        for stage, name in STAGES.items()
+        if getattr(args.placement, stage) == "deployed"
+    }
+
+
+def _backends(args: GatewayArgs, plain: dict[str, Any]) -> dict[str, Application]:
+    if args.placement.backends == "fused":
+        return {}
+    return {
+        backend.name: serve.deployment(
+            BackendReplica,
+            name=f"Backend-{backend.name}",
+            max_ongoing_requests=_BACKEND_ONGOING,
+            graceful_shutdown_timeout_s=args.server.request_deadline_s + 5,
+        ).bind(backend.name, plain)
+        for backend in args.backends
+        if isinstance(backend, HostedBackend)
+    }

@@ -1,0 +1,135 @@
+"""The ASGI application: finds the route, keeps the exchange's end, tells the observer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from serve_app.core.errors import GatewayError, MethodNotAllowed, NotFound
+from serve_app.ingress import desk as desks
+from serve_app.ingress.desk import Desk
+from serve_app.ingress.house import HouseRoutes
+from serve_app.ingress.http import Exchange, Receive, Scope, Send
+from serve_app.ingress.routes import WorkRoutes
+from serve_app.observe.observer import Observer, RequestEnd
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Exchange], Awaitable[None]]
+
+
+class GatewayApp:
+    """Routes exchanges. Work goes through the desk; health and metrics always get an answer."""
+
+    def __init__(
+        self, work: WorkRoutes, house: HouseRoutes, desk: Desk, observer: Observer
+    ) -> None:
+        self._desk = desk
+        self._observer = observer
+        self._models = house.model
+        self._work: dict[str, Handler] = {
+            "/v1/chat/completions": work.chat_completions,
+            "/agent/chat": work.agent_chat,
+        }
+        self._house: dict[str, Handler] = {
+            "/v1/models": house.models,
+            "/health/liveness": house.liveness,
+            "/health/readiness": house.readiness,
+            "/metrics": house.metrics,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(Exchange(scope, receive, send))
+        else:
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _serve(self, exchange: Exchange) -> None:
+        began = time.perf_counter()
+        error = ""
+        route = exchange.path
+        try:
+            if (handler := self._work.get(exchange.path)) is not None:
+                self._check_method(exchange, "POST")
+                with self._desk.admit(exchange):
+                    await handler(exchange)
+            else:
+                route, handler = self._find_house(exchange)
+                self._check_method(exchange, "GET")
+                await handler(exchange)
+        except GatewayError as problem:
+            error = problem.code
+            await exchange.problem(problem)
+        except asyncio.CancelledError as cancelled:
+            error = await self._cancelled(exchange, cancelled)
+        except Exception:
+            logger.exception("request %s failed", exchange.request_id)
+            error = "internal_error"
+            await exchange.problem(GatewayError("The gateway failed; its log has the request id"))
+        finally:
+            self._report(exchange, route, time.perf_counter() - began, error)
+
+    def _find_house(self, exchange: Exchange) -> tuple[str, Handler]:
+        if (handler := self._house.get(exchange.path)) is not None:
+            return exchange.path, handler
+        if exchange.path.startswith("/v1/models/"):
+            return "/v1/models/{id}", self._models
+        raise NotFound(
+            f"There is no {exchange.path[:80]!r}; see POST /v1/chat/completions, POST /agent/chat, "
+            "GET /v1/models, GET /health/readiness, GET /metrics"
+        )
+
+    @staticmethod
+    def _check_method(exchange: Exchange, method: str) -> None:
+        if exchange.method != method and not (exchange.method == "HEAD" and method == "GET"):
+            raise MethodNotAllowed(f"{exchange.path} takes {method}, not {exchange.method[:16]}")
+
+    @staticmethod
+    async def _cancelled(exchange: Exchange, cancelled: asyncio.CancelledError) -> str:
+        """A caller that left is only counted; one that we cut off is told why."""
+        told = desks.reason(cancelled)
+        if told is None:
+            exchange.status = 499
+            raise cancelled
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        await exchange.problem(told)
+        return told.code
+
+    def _report(self, exchange: Exchange, route: str, duration_s: float, error: str) -> None:
+        if route in self._house:
+            return
+        end = RequestEnd(
+            trail=exchange.trail,
+            route=route if route in self._work or route.endswith("}") else "other",
+            status=exchange.status,
+            duration_s=duration_s,
+            error=error,
+            streamed=exchange.streamed,
+        )
+        if (facts := exchange.facts) is not None:
+            end.tenant, end.user = facts.identity.tenant, facts.identity.user
+            end.backend, end.model, end.cache = facts.backend, facts.model, facts.cache
+            end.cost_micro_usd = facts.cost_micro_usd
+            if facts.usage is not None:
+                end.prompt_tokens = facts.usage.prompt_tokens
+                end.completion_tokens = facts.usage.completion_tokens
+            if facts.first_content_ms is not None and exchange.streamed:
+                end.first_content_s = facts.first_content_ms / 1000
+        self._observer.ended(end)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Serve wants the protocol answered; what has to start has started before."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,127 @@
+"""The routes about the house itself: health, models, metrics. They ask no model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from serve_app.backends.base import Backend
+from serve_app.core.clock import Clock
+from serve_app.core.errors import NotFound
+from serve_app.ingress.desk import Desk
+from serve_app.ingress.http import Exchange
+from serve_app.observe.metrics import CONTENT_TYPE, Metrics
+from serve_app.observe.observer import Observer
+from serve_app.routing.catalog import Catalog, ModelName
+from serve_app.store.client import Store
+from serve_app.store.errors import StoreUnavailable
+
+_CHECK_LIMIT_S = 2.0
+_KEEP_S = 1.0
+
+
+class HouseRoutes:
+    """Health, models and metrics.
+
+    Readiness is worked out at most once a second, however many ask.
+    """
+
+    def __init__(
+        self,
+        *,
+        profile: str,
+        store: Store,
+        backends: Mapping[str, Backend],
+        catalog: Catalog,
+        names: Callable[[], list[ModelName]],
+        desk: Desk,
+        metrics: Metrics,
+        observer: Observer,
+        clock: Clock,
+    ) -> None:
+        self._profile = profile
+        self._store = store
+        self._backends = backends
+        self._catalog = catalog
+        self._names = names
+        self._desk = desk
+        self._metrics = metrics
+        self._observer = observer
+        self._clock = clock
+        self._checked: tuple[float, dict[str, Any]] | None = None
+
+    async def liveness(self, exchange: Exchange) -> None:
+        """GET /health/liveness: the event loop turns."""
+        await exchange.answer_json(200, {"status": "alive"})
+
+    async def readiness(self, exchange: Exchange) -> None:
+        """GET /health/readiness: 200 if requests can be answered, else 503; names each check."""
+        checks = await self._checks()
+        able = checks["redis"]["ok"] and any(b["ok"] for b in checks["backends"].values())
+        status = "draining" if self._desk.draining else "ready" if able else "not ready"
+        await exchange.answer_json(
+            200 if status == "ready" else 503,
+            {"status": status, "profile": self._profile, "checks": checks},
+        )
+
+    async def models(self, exchange: Exchange) -> None:
+        """GET /v1/models."""
+        listed = [_model(name, owner) for name, owner in self._names()]
+        await exchange.answer_json(200, {"object": "list", "data": listed})
+
+    async def model(self, exchange: Exchange) -> None:
+        """GET /v1/models/{id}."""
+        wanted = exchange.path.removeprefix("/v1/models/")
+        for name, owner in self._names():
+            if name == wanted:
+                await exchange.answer_json(200, _model(name, owner))
+                return
+        known = ", ".join(name for name, _ in self._names())
+        raise NotFound(
+            f"There is no model {wanted[:80]!r}; there are: {known[:2000]}",
+            code="model_not_found",
+            param="model",
+        )
+
+    async def metrics(self, exchange: Exchange) -> None:
+        """GET /metrics, in Prometheus' text format."""
+        self._observer.flush()
+        self._metrics.running.set(self._desk.running)
+        text = await asyncio.to_thread(self._metrics.render)
+        await exchange.answer(200, text, [(b"content-type", CONTENT_TYPE.encode())])
+
+    async def _checks(self) -> dict[str, Any]:
+        now = self._clock.monotonic()
+        if self._checked is None or now - self._checked[0] > _KEEP_S:
+            self._checked = (now, await self._check_all())
+        return self._checked[1]
+
+    async def _check_all(self) -> dict[str, Any]:
+        names = list(self._backends)
+        redis, *backends = await asyncio.gather(
+            self._check_redis(), *(self._check_backend(name) for name in names)
+        )
+        checks = dict(zip(names, backends, strict=True))
+        for name, why in self._catalog.off().items():
+            checks[name] = {"ok": False, "detail": f"off: {why}"}
+        return {"redis": redis, "backends": checks}
+
+    async def _check_redis(self) -> dict[str, Any]:
+        try:
+            seconds = await self._store.ping()
+        except StoreUnavailable as error:
+            return {"ok": False, "detail": str(error)}
+        return {"ok": True, "detail": f"answered in {seconds * 1000:.1f} ms"}
+
+    async def _check_backend(self, name: str) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(_CHECK_LIMIT_S):
+                health = await self._backends[name].health()
+        except TimeoutError:
+            return {"ok": False, "detail": f"no answer within {_CHECK_LIMIT_S:.0f} s"}
+        return {"ok": health.ok, "detail": health.detail}
+
+
+def _model(name: str, owner: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": owner}

@@ -1,0 +1,158 @@
+"""One HTTP exchange over raw ASGI: what the caller sent, and how to answer it once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from serve_app.core.errors import ClientGone, GatewayError, RequestTimeout, TooLarge
+from serve_app.core.trail import Trail
+from serve_app.ingress import problems
+from serve_app.pipeline import Facts
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+JSON = (b"content-type", b"application/json")
+EVENT_STREAM: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+
+class Exchange:
+    """A request and its one answer.
+
+    `headers` are the caller's, by lower-case name; of a repeated one the last counts.
+    `sending_since` is set while the caller is not taking what we send.
+    """
+
+    __slots__ = (
+        "_receive", "_send", "facts", "headers", "method", "path", "request_id", "sending_since",
+        "started", "status", "streamed", "trail",
+    )  # fmt: skip
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._receive = receive
+        self._send = send
+        self.request_id = self._identify()
+        self.trail = Trail(self.request_id)
+        self.started = False
+        self.streamed = False
+        self.status = 0
+        self.sending_since: float | None = None
+        self.facts: Facts | None = None
+
+    def _identify(self) -> str:
+        """The caller's `x-request-id` where it is a sane one, else a new one."""
+        given = self.headers.get(b"x-request-id", b"")
+        if _REQUEST_ID.fullmatch(given):
+            return given.decode()
+        return f"req_{secrets.token_hex(12)}"
+
+    def header(self, name: bytes) -> str | None:
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    # ----------------------------------------------------------------- reading
+
+    async def body(self, limit: int, timeout_s: float) -> bytes:
+        """The whole request body.
+
+        Raises:
+            TooLarge: more than `limit` bytes, announced or sent.
+            RequestTimeout: not whole after `timeout_s` seconds.
+            ClientGone: the connection closed before it was.
+        """
+        announced = self.headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > limit:
+            raise TooLarge(f"The body has {int(announced)} bytes; at most {limit}")
+        message = await self._next_part(timeout_s)
+        first: bytes = message.get("body", b"")
+        self._check_size(first, limit)
+        if not message.get("more_body"):
+            return first
+        return await self._rest(bytearray(first), limit, timeout_s)
+
+    async def _rest(self, read: bytearray, limit: int, timeout_s: float) -> bytes:
+        end = asyncio.get_running_loop().time() + timeout_s
+        more = True
+        while more:
+            message = await self._next_part(end - asyncio.get_running_loop().time())
+            read += message.get("body", b"")
+            self._check_size(read, limit)
+            more = bool(message.get("more_body"))
+        return bytes(read)
+
+    async def _next_part(self, timeout_s: float) -> MutableMapping[str, Any]:
+        try:
+            async with asyncio.timeout(timeout_s):
+                message = await self._receive()
+        except TimeoutError:
+            raise RequestTimeout("The request's body did not arrive in time") from None
+        if message["type"] == "http.disconnect":
+            raise ClientGone("The caller left before its request was complete")
+        return message
+
+    @staticmethod
+    def _check_size(read: bytes | bytearray, limit: int) -> None:
+        if len(read) > limit:
+            raise TooLarge(f"The body has more than {limit} bytes")
+
+    # --------------------------------------------------------------- answering
+
+    async def answer(self, status: int, body: bytes, headers: Headers) -> None:
+        """Send a complete answer."""
+        await self._start(
+            status, [*headers, (b"content-length", b"%d" % len(body)), self._id_header()]
+        )
+        await self._out(body, more=False)
+
+    async def answer_json(self, status: int, value: Any, headers: Headers | None = None) -> None:
+        await self.answer(status, msgspec.json.encode(value), [JSON, *(headers or ())])
+
+    async def answer_stream(self, pieces: AsyncIterator[bytes], headers: Headers) -> None:
+        """Send an event stream as its pieces come; a failure in it becomes its last event."""
+        self.streamed = True
+        await self._start(200, [*EVENT_STREAM, *headers, self._id_header()])
+        async with aclosing(pieces) as closing:  # type: ignore[type-var]
+            async for piece in closing:
+                await self._out(piece, more=True)
+        await self._out(b"", more=False)
+
+    async def problem(self, error: GatewayError) -> None:
+        """Answer with an error, in whatever way the exchange still allows."""
+        if not self.started:
+            await self.answer(
+                error.status, problems.body(error, self.request_id), problems.headers(error)
+            )
+        elif self.streamed:
+            await self._out(problems.event(error, self.request_id), more=True)
+            await self._out(b"", more=False)
+
+    def _id_header(self) -> tuple[bytes, bytes]:
+        return (b"x-request-id", self.request_id.encode())
+
+    async def _start(self, status: int, headers: Headers) -> None:
+        self.started = True
+        self.status = status
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def _out(self, body: bytes, *, more: bool) -> None:
+        self.sending_since = asyncio.get_running_loop().time()
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        self.sending_since = None

@@ -1,0 +1,94 @@
+"""Every metric name and label of the service, in one place.
+
+Counters are of this replica and carry its id, so that a scraper which meets several replicas
+behind one address sums them rightly. Labels are bounded: backends and models come from the
+configuration, routes from the code.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from serve_app.observe.observer import RequestEnd
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_LATENCY_S = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Metrics:
+    """Turns ends of requests into Prometheus metrics."""
+
+    def __init__(self, replica: str, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self._replica = replica
+        of_model = ["backend", "model"]
+        self._requests = self._counter(
+            "requests", "Requests by route and status", ["route", "status"]
+        )
+        self._seconds = self._histogram(
+            "request_seconds", "Seconds from the first byte in to the last byte out", ["route"]
+        )
+        self._first = self._histogram(
+            "first_content_seconds", "Seconds to the first content of a stream", of_model
+        )
+        self._tokens = self._counter("tokens", "Tokens by direction", [*of_model, "direction"])
+        self._cost = self._counter("cost_micro_usd", "Cost in millionths of a US dollar", of_model)
+        self._cache = self._counter("cache_lookups", "Cache lookups by level", ["level"])
+        self._attempts = self._counter(
+            "attempts", "Attempts at backends by outcome", [*of_model, "outcome"]
+        )
+        self._findings = self._counter("filter_findings", "Filter findings by rule", ["rule"])
+        self.running = Gauge(
+            "serve_app_running_requests",
+            "Requests being answered",
+            ["replica"],
+            registry=self.registry,
+        ).labels(replica)
+
+    def _counter(self, name: str, what: str, labels: list[str]) -> Counter:
+        return Counter(f"serve_app_{name}", what, ["replica", *labels], registry=self.registry)
+
+    def _histogram(self, name: str, what: str, labels: list[str]) -> Histogram:
+        return Histogram(
+            f"serve_app_{name}",
+            what,
+            ["replica", *labels],
+            buckets=_LATENCY_S,
+            registry=self.registry,
+        )
+
+    def take(self, ends: list[RequestEnd]) -> None:
+        for end in ends:
+            self._requests.labels(self._replica, end.route, str(end.status)).inc()
+            self._seconds.labels(self._replica, end.route).observe(end.duration_s)
+            if end.cache != "none":
+                self._cache.labels(self._replica, end.cache).inc()
+            if end.model:
+                self._take_model(end)
+            self._take_trail(end)
+
+    def _take_model(self, end: RequestEnd) -> None:
+        of_model = (self._replica, end.backend, end.model)
+        self._tokens.labels(*of_model, "input").inc(end.prompt_tokens)
+        self._tokens.labels(*of_model, "output").inc(end.completion_tokens)
+        if end.cost_micro_usd:
+            self._cost.labels(*of_model).inc(end.cost_micro_usd)
+        if end.first_content_s is not None:
+            self._first.labels(*of_model).observe(end.first_content_s)
+
+    def _take_trail(self, end: RequestEnd) -> None:
+        for note in end.trail.notes:
+            if note.stage == "attempt":
+                self._attempts.labels(
+                    self._replica,
+                    note.facts.get("backend", ""),
+                    note.facts.get("model", ""),
+                    note.decision,
+                ).inc()
+            elif note.stage in ("input_filter", "output_filter") and "rule" in note.facts:
+                self._findings.labels(self._replica, note.facts["rule"]).inc()
+
+    def render(self) -> bytes:
+        """The exposition text; takes milliseconds, so call it in a thread."""
+        return generate_latest(self.registry)

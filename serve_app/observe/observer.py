@@ -1,0 +1,132 @@
+"""The one place requests report to when they end; metrics and log lines are made from there.
+
+Reporting costs the request an append to a list. A background task turns what has gathered
+into counters and log lines, so neither is ever on the request path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from serve_app.core.trail import Trail
+
+logger = logging.getLogger(__name__)
+
+
+class RequestEnd(Struct, gc=False):
+    """How one request ended."""
+
+    trail: Trail
+    route: str
+    status: int
+    duration_s: float
+    tenant: str = ""
+    user: str = ""
+    backend: str = ""
+    model: str = ""
+    cache: str = "none"
+    streamed: bool = False
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_micro_usd: int = 0
+    first_content_s: float | None = None
+    error: str = ""
+
+
+class Sink(Protocol):
+    def take(self, ends: list[RequestEnd]) -> None:
+        """Read what ended; called outside any request."""
+
+
+class Observer:
+    """Collects ends of requests and hands them to its sinks twice a second."""
+
+    def __init__(self, sinks: list[Sink], *, interval_s: float = 0.5, limit: int = 20_000) -> None:
+        self._sinks = sinks
+        self._interval_s = interval_s
+        self._limit = limit
+        self._ends: list[RequestEnd] = []
+        self._task: asyncio.Task[None] | None = None
+        self.dropped = 0
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="observer")
+
+    def ended(self, end: RequestEnd) -> None:
+        if len(self._ends) >= self._limit:
+            self.dropped += 1
+            return
+        self._ends.append(end)
+
+    def flush(self) -> None:
+        """Hand over what has gathered."""
+        ends, self._ends = self._ends, []
+        if not ends:
+            return
+        for sink in self._sinks:
+            try:
+                sink.take(ends)
+            except Exception:
+                logger.exception("%s could not take %d ends", type(sink).__name__, len(ends))
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self.flush()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval_s)
+            self.flush()
+
+
+class RequestLog:
+    """One JSON line a request, written a batch at a time.
+
+    Lines hold ids, the plan's way, times, tokens and cost; never a text of caller or model.
+    """
+
+    def __init__(self, write: Callable[[str], object] | None = None) -> None:
+        self._write = write or sys.stdout.write
+
+    def take(self, ends: list[RequestEnd]) -> None:
+        lines = [msgspec.json.encode(_line(end)) for end in ends]
+        self._write(b"\n".join(lines).decode() + "\n")
+
+
+def _line(end: RequestEnd) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "event": "request",
+        "request_id": end.trail.request_id,
+        "route": end.route,
+        "status": end.status,
+        "ms": round(end.duration_s * 1000, 2),
+        "tenant": end.tenant,
+        "user": end.user,
+        "backend": end.backend,
+        "model": end.model,
+        "cache": end.cache,
+        "stream": end.streamed,
+        "tokens": [end.prompt_tokens, end.completion_tokens],
+        "cost_micro_usd": end.cost_micro_usd,
+    }
+    if end.error:
+        line["error"] = end.error
+    if end.first_content_s is not None:
+        line["first_content_ms"] = round(end.first_content_s * 1000, 2)
+    attempts = [
+        {"outcome": note.decision, **note.facts}
+        for note in end.trail.notes
+        if note.stage == "attempt"
+    ]
+    if len(attempts) > 1 or end.error:
+        line["attempts"] = attempts
+    return line

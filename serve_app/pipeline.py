@@ -1,0 +1,366 @@
+"""The corridor: what happens to one request, in order. Plain async Python, no Ray, no Redis.
+
+    admit -> filter -> recall the conversation -> look in the cache -> plan -> call a backend
+          -> filter the answer -> remember -> account
+
+`answer()` reads top to bottom in that order. A stage may be an object in this process or a
+deployment somewhere else; the corridor cannot tell.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from msgspec import Struct
+
+from serve_app.accounting.ledger import Ledger, Settlement
+from serve_app.accounting.meter import cost_micro_usd
+from serve_app.accounting.prices import PriceList
+from serve_app.admission.porter import Admission
+from serve_app.backends.execute import Answer, Executor
+from serve_app.cache.base import Cache
+from serve_app.cache.key import fingerprint
+from serve_app.cache.lifetime import ttl_s
+from serve_app.config.policy import Policy
+from serve_app.core.clock import Clock
+from serve_app.core.errors import (
+    BadRequest,
+    Blocked,
+    GatewayError,
+    NotFound,
+    Overloaded,
+    UpstreamFailed,
+)
+from serve_app.core.trail import Trail
+from serve_app.core.types import (
+    ChatRequest,
+    Chunk,
+    Entry,
+    Fill,
+    Found,
+    Identity,
+    Lookup,
+    Plan,
+    PlanQuery,
+    Problem,
+    Usage,
+)
+from serve_app.filters.base import Filter
+from serve_app.routing.base import Router
+from serve_app.routing.estimate import estimate_messages, estimate_tokens
+from serve_app.sessions.conversation import Conversation, Recall
+from serve_app.steps.background import Background
+from serve_app.steps.outgoing import OutputGuard
+from serve_app.steps.record import Record
+from serve_app.steps.replay import entry_from, replayed, replayed_whole
+from serve_app.wire import openai
+from serve_app.wire.agent import answered
+from serve_app.wire.reply import is_usage_only
+
+logger = logging.getLogger(__name__)
+
+NEED_CHARS = 4000
+"""So much of the last user text the router sees: enough to judge it, small enough for a hop."""
+
+DEFAULT_REPLY_TOKENS = 512
+"""Room for an answer where the request names none, when the router checks context windows."""
+
+
+class Ask(Struct):
+    """One request as the front door hands it over."""
+
+    request: ChatRequest
+    trail: Trail
+    authorization: str | None = None
+    api_key: str | None = None
+    session: str | None = None
+    read_cache: bool = True
+    write_cache: bool = True
+    deadline: float = 0.0
+    """Monotonic seconds."""
+
+
+class Facts(Struct):
+    """What the front door tells the caller about a reply, and the books keep of it."""
+
+    identity: Identity = Identity()
+    limits: dict[str, str] = {}
+    backend: str = ""
+    model: str = ""
+    cache: str = "none"
+    fingerprint: str = ""
+    usage: Usage | None = None
+    cost_micro_usd: int = 0
+    age_s: int = 0
+    session_kept: bool | None = None
+    first_content_ms: float | None = None
+
+
+class Reply(Struct):
+    """Exactly one of `whole` and `chunks` is set. `facts` are complete when the reply is."""
+
+    facts: Facts
+    whole: Chunk | None = None
+    chunks: AsyncIterator[list[Chunk]] | None = None
+
+
+class Rooms(Struct, frozen=True):
+    """What the corridor connects. Built in one place, the graph."""
+
+    admission: Admission
+    filter: Filter
+    conversation: Conversation
+    cache: Cache
+    router: Router
+    executor: Executor
+    ledger: Ledger
+    clock: Clock
+
+
+class Pipeline:
+    """The corridor itself.
+
+    Args:
+        rooms: the stages.
+        policy: what may change while requests run; see `reconfigure`.
+        prices: of the models.
+        max_entry_bytes: larger answers are not kept for the cache or a conversation.
+    """
+
+    def __init__(
+        self, rooms: Rooms, policy: Policy, prices: PriceList, *, max_entry_bytes: int
+    ) -> None:
+        self._rooms = rooms
+        self._max_entry_bytes = max_entry_bytes
+        self.fills: Background[Fill] = Background("cache fills", rooms.cache.fill)
+        self.reconfigure(policy, prices)
+
+    def reconfigure(self, policy: Policy, prices: PriceList) -> None:
+        """Apply a checked policy to the requests that come; running ones keep theirs."""
+        self._policy = policy
+        self._prices = prices
+
+    async def answer(self, ask: Ask) -> Reply:
+        """Answer one request, or raise the `GatewayError` that says why not."""
+        facts = Facts()
+        identity = await self._admit(ask, facts)
+        request = await self._filter_input(ask, identity)
+        recall = await self._rooms.conversation.recall(identity.tenant, ask.session, request)
+        request = recall.request
+        found = await self._look_up(ask, identity, request, facts)
+        if found.entry is not None:
+            return await self._serve_entry(found.entry, recall, facts, request)
+        plan = await self._plan(ask, identity, request, recall)
+        answer = await self._rooms.executor.start(
+            plan, request, ask.trail, ask.deadline, recall.shorten
+        )
+        return await self._deliver(ask, request, recall, answer, facts)
+
+    # ------------------------------------------------------------- the way in
+
+    async def _admit(self, ask: Ask, facts: Facts) -> Identity:
+        admitted = await self._rooms.admission.admit(ask.authorization, ask.api_key)
+        facts.identity, facts.limits = admitted.identity, admitted.headers
+        ask.trail.note("admission", "admitted")
+        return admitted.identity
+
+    async def _filter_input(self, ask: Ask, identity: Identity) -> ChatRequest:
+        if not self._policy.filter.enabled:
+            return ask.request
+        texts = openai.texts_of(ask.request, identity.tenant)
+        [verdict] = await self._rooms.filter.check_input([texts])
+        for finding in verdict.findings:
+            ask.trail.note("input_filter", finding.action, rule=finding.rule)
+        if verdict.action == "block":
+            raise Blocked(
+                f"The request was refused by the rule {verdict.rule!r}.", param="messages"
+            )
+        if verdict.texts is not None:
+            return openai.with_texts(ask.request, verdict.texts)
+        return ask.request
+
+    async def _look_up(
+        self, ask: Ask, identity: Identity, request: ChatRequest, facts: Facts
+    ) -> Found:
+        if not self._policy.cache.enabled:
+            return Found("none")
+        facts.fingerprint = fingerprint(request, identity.tenant, self._policy.version)
+        if not ask.read_cache:
+            facts.cache = "bypass"
+            return Found("bypass")
+        try:
+            [found] = await self._rooms.cache.lookup([Lookup(facts.fingerprint, identity.tenant)])
+        except Overloaded as error:  # a cache that is away is a miss
+            found = Found("miss")
+            ask.trail.note("cache", "away", why=error.message)
+        facts.cache = found.level
+        ask.trail.note("cache", found.level)
+        return found
+
+    async def _plan(
+        self, ask: Ask, identity: Identity, request: ChatRequest, recall: Recall
+    ) -> Plan:
+        texts = openai.texts_of(request, identity.tenant).texts
+        query = PlanQuery(
+            model=request.params.model,
+            text=openai.last_user_text(request, NEED_CHARS),
+            turns=len(request.params.messages),
+            prompt_tokens=estimate_messages(texts),
+            max_output_tokens=request.max_output_tokens or DEFAULT_REPLY_TOKENS,
+            needs=openai.needs_of(request),
+            tenant=identity.tenant,
+            may_shorten=recall.is_active,
+        )
+        [plan] = await self._rooms.router.plan([query])
+        if plan.problem is not None:
+            ask.trail.note("router", "refused", code=plan.problem.code)
+            raise _refusal(plan.problem)
+        ask.trail.note("router", plan.tier, need=plan.need, candidates=len(plan.candidates))
+        return plan
+
+    # ------------------------------------------------------------ the way out
+
+    async def _serve_entry(
+        self, entry: Entry, recall: Recall, facts: Facts, request: ChatRequest
+    ) -> Reply:
+        """Replay a stored answer in the shape that was asked for; it costs nothing."""
+        facts.backend, facts.model = entry.backend, entry.model
+        facts.age_s = max(0, int(self._rooms.clock.wall() - entry.stored_at))
+        facts.usage = Usage(
+            prompt_tokens=entry.prompt_tokens,
+            completion_tokens=entry.completion_tokens,
+            total_tokens=entry.prompt_tokens + entry.completion_tokens,
+        )
+        if recall.is_active:
+            await self._remember(recall, replayed_whole(entry).raw, facts)
+        self._settle(facts, saved_micro_usd=entry.cost_micro_usd)
+        if request.streaming:
+            return Reply(facts, chunks=replayed(entry, with_usage=request.wants_usage_chunk))
+        return Reply(facts, whole=replayed_whole(entry))
+
+    async def _deliver(
+        self, ask: Ask, request: ChatRequest, recall: Recall, answer: Answer, facts: Facts
+    ) -> Reply:
+        facts.backend, facts.model = answer.candidate.backend, answer.candidate.model
+        chunks = self._outgoing(ask, request, recall, answer, facts)
+        if request.streaming:
+            return Reply(facts, chunks=chunks)
+        whole: Chunk | None = None
+        async with aclosing(chunks):
+            async for batch in chunks:
+                whole = batch[0]
+        if whole is None:
+            raise UpstreamFailed(f"{facts.backend} sent an empty reply", code="empty_reply")
+        return Reply(facts, whole=whole)
+
+    async def _outgoing(
+        self, ask: Ask, request: ChatRequest, recall: Recall, answer: Answer, facts: Facts
+    ) -> AsyncGenerator[list[Chunk], None]:
+        """The answer on its way to the caller: filtered, remembered, accounted.
+
+        Whatever happens (a failure in mid-stream, a caller that leaves), what was used is
+        settled; only a reply that came to its end is remembered and kept.
+        """
+        record = Record(self._max_entry_bytes)
+        guard = self._guard(ask, facts.identity)
+        strip_usage = request.streaming and not request.wants_usage_chunk
+        try:
+            async with aclosing(answer.chunks) as batches:
+                async for batch in batches:
+                    clean = batch if guard is None else await guard.check(batch)
+                    record.add(clean)
+                    if facts.first_content_ms is None:
+                        facts.first_content_ms = ask.trail.elapsed_ms()
+                    if out := _without_usage(clean) if strip_usage else clean:
+                        yield out
+            if recall.is_active:
+                await self._remember(recall, record.body(), facts)
+        finally:
+            self._account(request, record, facts)
+        self._keep(ask, request, recall, record, facts)
+
+    def _guard(self, ask: Ask, identity: Identity) -> OutputGuard | None:
+        rules = self._policy.filter
+        if not rules.enabled or rules.output_pii == "off":
+            return None
+        return OutputGuard(self._rooms.filter, identity.tenant, ask.trail)
+
+    async def _remember(self, recall: Recall, body: bytes, facts: Facts) -> None:
+        facts.session_kept = await self._rooms.conversation.remember(recall, answered(body))
+
+    def _keep(
+        self, ask: Ask, request: ChatRequest, recall: Recall, record: Record, facts: Facts
+    ) -> None:
+        """Hand the finished reply to the cache, unless it is not one to serve again."""
+        ttl = ttl_s(request, self._policy.cache) if facts.fingerprint else 0
+        whole = record.is_complete or (
+            request.max_output_tokens is not None and record.ended_by_limit()
+        )
+        if ask.write_cache and ttl and whole and record.is_kept and not recall.shortened:
+            now = self._rooms.clock.wall()
+            entry = entry_from(
+                record,
+                facts.usage or Usage(),
+                backend=facts.backend,
+                model=facts.model,
+                cost_micro_usd=facts.cost_micro_usd,
+                now=now,
+                ttl_s=ttl,
+            )
+            self.fills.put(Fill(facts.fingerprint, entry, facts.identity.tenant))
+
+    # ----------------------------------------------------------------- the books
+
+    def _account(self, request: ChatRequest, record: Record, facts: Facts) -> None:
+        """Work out what was used and what it cost. Never waits: it runs while callers leave."""
+        facts.usage = record.usage or _counted(request, record, facts.identity)
+        price = self._prices.price(facts.model)
+        facts.cost_micro_usd = cost_micro_usd(price, facts.usage) if price is not None else 0
+        self._settle(facts)
+
+    def _settle(self, facts: Facts, *, saved_micro_usd: int = 0) -> None:
+        usage = facts.usage or Usage()
+        self._rooms.ledger.record(
+            Settlement(
+                tenant=facts.identity.tenant,
+                user=facts.identity.user,
+                model=facts.model,
+                backend=facts.backend,
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+                cost_micro_usd=facts.cost_micro_usd,
+                cache_level=facts.cache,
+                saved_micro_usd=saved_micro_usd,
+            )
+        )
+
+
+def _without_usage(chunks: list[Chunk]) -> list[Chunk]:
+    """We always ask for usage; the caller gets its event only if it asked too."""
+    if not any(chunk.usage is not None for chunk in chunks):
+        return chunks
+    return [chunk for chunk in chunks if not is_usage_only(chunk)]
+
+
+def _counted(request: ChatRequest, record: Record, identity: Identity) -> Usage:
+    """Usage where the backend gave none: counted by the same rule the router uses."""
+    texts = openai.texts_of(request, identity.tenant).texts
+    prompt = estimate_messages(texts)
+    completion = estimate_tokens(record.text())
+    return Usage(
+        prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
+    )
+
+
+def _refusal(problem: Problem) -> GatewayError:
+    """The router's refusal as the error it stands for."""
+    made: GatewayError
+    if problem.status == 404:
+        made = NotFound(problem.message, param=problem.param, code=problem.code)
+    elif problem.status == 503:
+        made = Overloaded(problem.message, code=problem.code, retry_after_s=5)
+    else:
+        made = BadRequest(problem.message, param=problem.param, code=problem.code)
+    return made

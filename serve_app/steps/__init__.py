@@ -1,0 +1,1 @@
+"""Steps of the corridor that keep state for one request."""

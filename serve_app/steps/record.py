@@ -1,0 +1,86 @@
+"""What one reply amounted to: its chunks, usage and end, for the cache, the books, the history."""
+
+from __future__ import annotations
+
+from serve_app.core.types import Chunk, Usage
+from serve_app.wire.reply import collect, is_usage_only, payload
+
+_COMPLETE = frozenset({"stop", "tool_calls", "function_call"})
+
+
+class Record:
+    """Watches the chunks of one reply go by.
+
+    Args:
+        max_bytes: from there on the chunks are no longer kept (only counted), so that no
+            answer, however long, grows the process.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._room = max_bytes
+        self._chunks: list[Chunk] = []
+        self._open: set[int] = set()
+        self.finish_reasons: set[str] = set()
+        self.usage: Usage | None = None
+        self._text_chars = 0
+
+    def add(self, chunks: list[Chunk]) -> None:
+        for chunk in chunks:
+            if chunk.usage is not None:
+                self.usage = chunk.usage
+            for choice in chunk.choices:
+                self._note(choice.index, choice.finish_reason, choice.delta.content)
+            if self._room >= 0 and not is_usage_only(chunk):
+                self._keep(chunk)
+
+    def _note(self, index: int, finish_reason: str | None, content: str | None) -> None:
+        if content:
+            self._text_chars += len(content)
+        if finish_reason is None:
+            self._open.add(index)
+        else:
+            self._open.discard(index)
+            self.finish_reasons.add(finish_reason)
+
+    def _keep(self, chunk: Chunk) -> None:
+        self._room -= len(chunk.raw) or 256
+        if self._room >= 0:
+            self._chunks.append(chunk)
+        else:
+            self._chunks.clear()
+
+    @property
+    def is_kept(self) -> bool:
+        """True if every chunk of the reply is still here."""
+        return self._room >= 0 and bool(self._chunks)
+
+    @property
+    def is_complete(self) -> bool:
+        """True if every choice came to an end of its own."""
+        return not self._open and bool(self.finish_reasons) and self.finish_reasons <= _COMPLETE
+
+    def ended_by_limit(self) -> bool:
+        """True if the caller's own token limit ended a choice and nothing worse did."""
+        return not self._open and self.finish_reasons <= (_COMPLETE | {"length"})
+
+    @property
+    def is_whole(self) -> bool:
+        """True for a non-streaming reply."""
+        return bool(self._chunks) and self._chunks[0].whole
+
+    def payloads(self) -> list[bytes]:
+        return [payload(chunk) for chunk in self._chunks]
+
+    def body(self) -> bytes:
+        """The reply as one JSON body."""
+        if self.is_whole:
+            return payload(self._chunks[0])
+        return collect(self._chunks)
+
+    def text(self) -> str:
+        """The text of the reply; where it was too long to keep, as many neutral characters."""
+        if not self.is_kept:
+            return "x" * self._text_chars
+        return "".join(
+            choice.delta.content or "" for chunk in self._chunks for choice in chunk.choices
+        )

@@ -1,0 +1,186 @@
+"""Replies in OpenAI's shapes: chunks to SSE, a stream to a body, a body to a stream.
+
+Chunks that nobody changed go out as the bytes they came in.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+
+from serve_app.core.types import Chunk, ChunkChoice, Delta, Usage
+
+DONE = b"data: [DONE]\n\n"
+
+_object = msgspec.json.Decoder(dict[str, Any])
+_encode = msgspec.json.encode
+
+
+def sse(chunks: list[Chunk]) -> bytes:
+    """Chunks as server-sent events, in one piece."""
+    return b"".join([b"data: %b\n\n" % payload(chunk) for chunk in chunks])
+
+
+def payload(chunk: Chunk) -> bytes:
+    """A chunk's JSON: as it came, or encoded where we made or changed it."""
+    return chunk.raw or _encode(_chunk_object(chunk))
+
+
+def is_usage_only(chunk: Chunk) -> bool:
+    """True for the extra event with `stream_options.include_usage`: usage and no choices."""
+    return chunk.usage is not None and not chunk.choices and not chunk.whole
+
+
+def rewrite(chunk: Chunk, texts: dict[int, str], field: str) -> Chunk:
+    """The chunk with the text of some choices replaced, everything else as it came.
+
+    Args:
+        texts: by choice index, the new text.
+        field: `content` or `reasoning_content` or `refusal`.
+    """
+    where = "message" if chunk.whole else "delta"
+    value = _object.decode(payload(chunk))
+    for choice in value.get("choices", ()):
+        if (text := texts.get(choice.get("index", 0))) is not None:
+            choice.setdefault(where, {})[field] = text
+    for known in chunk.choices:
+        if (text := texts.get(known.index)) is not None:
+            setattr(known.delta, field, text)
+    chunk.raw = _encode(value)
+    return chunk
+
+
+# ------------------------------------------------------- stream <-> body
+
+
+def collect(chunks: list[Chunk]) -> bytes:
+    """The body that a stream amounts to: OpenAI's `chat.completion` object."""
+    choices: dict[int, _Choice] = {}
+    usage: Usage | None = None
+    head = chunks[0] if chunks else Chunk()
+    for chunk in chunks:
+        usage = chunk.usage or usage
+        for part in chunk.choices:
+            choices.setdefault(part.index, _Choice()).add(part)
+    value: dict[str, Any] = {
+        "id": head.id,
+        "object": "chat.completion",
+        "created": head.created,
+        "model": head.model,
+        "choices": [choices[index].finished(index) for index in sorted(choices)],
+    }
+    if usage is not None:
+        value["usage"] = usage
+    return _encode(value)
+
+
+class _Choice:
+    """One choice of a stream while it is put together."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, list[str]] = {}
+        self._tools: dict[int, dict[str, Any]] = {}
+        self._logprobs: dict[str, list[Any]] = {}
+        self._finish: str | None = None
+
+    def add(self, part: ChunkChoice) -> None:
+        for name in ("content", "reasoning_content", "reasoning", "refusal"):
+            if text := getattr(part.delta, name):
+                self._texts.setdefault(name, []).append(text)
+        for call in part.delta.tool_calls or ():
+            whole = self._tools.setdefault(
+                call.index,
+                {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
+            )
+            whole["id"] = call.id or whole["id"]
+            whole["type"] = call.type or whole["type"]
+            if call.function is not None:
+                whole["function"]["name"] += call.function.name or ""
+                whole["function"]["arguments"] += call.function.arguments or ""
+        if isinstance(part.logprobs, dict):
+            for name, items in part.logprobs.items():
+                if isinstance(items, list):
+                    self._logprobs.setdefault(name, []).extend(items)
+        self._finish = part.finish_reason or self._finish
+
+    def finished(self, index: int) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": None}
+        message.update({name: "".join(parts) for name, parts in self._texts.items()})
+        if self._tools:
+            message["tool_calls"] = [self._tools[at] for at in sorted(self._tools)]
+        elif message["content"] is None:
+            message["content"] = ""
+        choice: dict[str, Any] = {"index": index, "message": message, "finish_reason": self._finish}
+        choice["logprobs"] = self._logprobs or None
+        return choice
+
+
+def replay(body: bytes) -> list[bytes]:
+    """The events a body amounts to, as JSON payloads: role, content, finish for each choice."""
+    value = _object.decode(body)
+    head = {
+        "id": value.get("id", ""),
+        "object": "chat.completion.chunk",
+        "created": value.get("created", 0),
+        "model": value.get("model", ""),
+    }
+    events: list[bytes] = []
+    for choice in value.get("choices", ()):
+        events += [_encode({**head, "choices": [part]}) for part in _choice_events(choice)]
+    return events
+
+
+def _choice_events(choice: dict[str, Any]) -> list[dict[str, Any]]:
+    index, message = choice.get("index", 0), dict(choice.get("message") or {})
+    if calls := message.get("tool_calls"):
+        message["tool_calls"] = [{"index": at, **call} for at, call in enumerate(calls)]
+    delta = {name: value for name, value in message.items() if value is not None}
+    delta.setdefault("role", "assistant")
+    first: dict[str, Any] = {"index": index, "delta": delta, "finish_reason": None}
+    if choice.get("logprobs") is not None:
+        first["logprobs"] = choice["logprobs"]
+    last = {"index": index, "delta": {}, "finish_reason": choice.get("finish_reason")}
+    return [first, last]
+
+
+def usage_event(model: str, prompt_tokens: int, completion_tokens: int) -> bytes:
+    """The payload of the event that `stream_options.include_usage` asks for."""
+    return _encode(
+        {
+            "id": "",
+            "object": "chat.completion.chunk",
+            "created": int(time.time()),
+            "model": model,
+            "choices": [],
+            "usage": {
+                "prompt_tokens": prompt_tokens,
+                "completion_tokens": completion_tokens,
+                "total_tokens": prompt_tokens + completion_tokens,
+            },
+        }
+    )
+
+
+def _chunk_object(chunk: Chunk) -> dict[str, Any]:
+    choices = [
+        {"index": c.index, "delta": c.delta, "finish_reason": c.finish_reason}
+        for c in chunk.choices
+    ]
+    value: dict[str, Any] = {
+        "id": chunk.id,
+        "object": "chat.completion.chunk",
+        "created": chunk.created,
+        "model": chunk.model,
+        "choices": choices,
+    }
+    if chunk.usage is not None:
+        value["usage"] = chunk.usage
+    return value
+
+
+def text_chunk(like: Chunk, index: int, text: str) -> Chunk:
+    """A chunk of our own with some text for one choice, dressed like another one."""
+    choice = ChunkChoice(index=index, delta=Delta(content=text))
+    return Chunk(id=like.id, model=like.model, created=like.created, choices=[choice])

@@ -1,0 +1,166 @@
+"""Backends across a hop: the two ends of it, joined in one process without Ray."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from serve_app.backends.base import AttemptFailed, Call, Health
+from serve_app.core.types import Chunk, ChunkChoice, Delta
+from serve_app.deployments.backend_hop import BatchRunner, RemoteBackend
+from serve_app.deployments.hop import HopFailed
+
+
+def text(chunks: list[Chunk]) -> str:
+    return "".join(c.choices[0].delta.content or "" for c in chunks)
+
+
+def word(content: str) -> Chunk:
+    return Chunk(raw=content.encode(), choices=[ChunkChoice(delta=Delta(content=content))])
+
+
+class Scripted:
+    """A backend that does what the model's name says."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self.stopped: list[str] = []
+        self.gate = asyncio.Event()
+
+    async def run(self, call: Call) -> AsyncGenerator[list[Chunk], None]:
+        try:
+            if call.model == "refuse":
+                raise AttemptFailed("candidate", "no", status=401, code="provider_auth")
+            if call.model == "break":
+                yield [word("half")]
+                raise AttemptFailed("transient", "cut", retry_after_s=2.5)
+            if call.model == "bug":
+                raise ZeroDivisionError
+            if call.model == "wait":
+                yield [word("first")]
+                await self.gate.wait()
+            for n in range(100 if call.stream else 1):
+                yield [word(f"{call.request_id}-{n} ")]
+        finally:
+            self.stopped.append(call.request_id)
+
+    async def health(self) -> Health:
+        return Health(ok=True, detail="well")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class Direct:
+    """Carries batches to a runner in this process; counts messages, can be cut."""
+
+    def __init__(self, runner: BatchRunner) -> None:
+        self._runner = runner
+        self.batches = 0
+        self.messages = 0
+        self.cut = False
+
+    async def open(self, payload: bytes) -> AsyncGenerator[bytes, None]:
+        self.batches += 1
+        stream = self._runner.run(payload)
+        try:
+            async for message in stream:
+                self.messages += 1
+                if self.cut:
+                    raise HopFailed("the replica died", retryable=True)
+                yield message
+        finally:
+            await stream.aclose()
+
+    async def cancel(self, call_ids: list[str]) -> None:
+        self._runner.cancel(call_ids)
+
+    async def health(self) -> bytes:
+        return await self._runner.health()
+
+
+class Pair:
+    def __init__(self) -> None:
+        self.backend = Scripted()
+        self.wire = Direct(BatchRunner(self.backend))
+        self.remote = RemoteBackend("scripted", self.wire)
+
+    async def ask(self, name: str, model: str = "ok", *, stream: bool = False) -> str:
+        call = Call("scripted", model, b"{}", stream, name, 5.0)
+        return text([c async for batch in self.remote.run(call) for c in batch])
+
+
+async def until(condition: object) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # type: ignore[operator]
+            await asyncio.sleep(0.001)
+
+
+async def test_calls_that_wait_travel_together_and_each_gets_its_own_answer() -> None:
+    pair = Pair()
+    names = [f"r{n}" for n in range(40)]
+    answers = await asyncio.gather(*(pair.ask(name) for name in names))
+    assert answers == [f"{name}-0 " for name in names]
+    assert pair.wire.batches < 10
+    assert pair.wire.messages < 30
+
+
+async def test_a_stream_arrives_whole_in_order_and_gathered() -> None:
+    pair = Pair()
+    answer = await pair.ask("s", stream=True)
+    assert answer == "".join(f"s-{n} " for n in range(100))
+    assert pair.wire.messages < 60
+
+
+async def test_the_first_words_do_not_wait_for_the_rest() -> None:
+    pair = Pair()
+    call = Call("scripted", "wait", b"{}", True, "w", 5.0)
+    stream = pair.remote.run(call)
+    assert text(await anext(stream)) == "first"
+    await stream.aclose()
+
+
+async def test_failures_cross_with_all_they_say() -> None:
+    pair = Pair()
+    with pytest.raises(AttemptFailed) as refused:
+        await pair.ask("a", "refuse")
+    assert (refused.value.kind, refused.value.status) == ("candidate", 401)
+    with pytest.raises(AttemptFailed) as broken:
+        await pair.ask("b", "break", stream=True)
+    assert (broken.value.kind, broken.value.retry_after_s) == ("transient", 2.5)
+
+
+async def test_one_call_that_fails_does_not_touch_its_companions() -> None:
+    pair = Pair()
+    asked = [pair.ask("x", "bug"), *(pair.ask(f"r{n}") for n in range(5))]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(answers[0], AttemptFailed)
+    assert answers[1:] == [f"r{n}-0 " for n in range(5)]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_caller_that_leaves_stops_its_call_on_the_other_side(stream: bool) -> None:
+    pair = Pair()
+    leaving = asyncio.create_task(pair.ask("leaves", "wait", stream=stream))
+    staying = asyncio.create_task(pair.ask("stays", "wait", stream=stream))
+    await until(lambda: pair.wire.messages >= 2)
+    leaving.cancel()
+    await until(lambda: pair.backend.stopped == ["leaves"])
+    pair.backend.gate.set()
+    assert (await staying).startswith("firststays-0")
+
+
+async def test_a_dead_replica_is_a_failed_attempt() -> None:
+    pair = Pair()
+    pair.wire.cut = True
+    with pytest.raises(AttemptFailed, match="cannot be reached"):
+        await pair.ask("a")
+    pair.wire.cut = False
+    assert await pair.ask("b") == "b-0 "
+
+
+async def test_health_crosses_too() -> None:
+    assert (await Pair().remote.health()).detail == "well"

