@@ -26,6 +26,12 @@ class Call(Struct, frozen=True, gc=False):
     request_id: str
     timeout_s: float
     """Seconds this attempt may take in all; the backend's own limits also hold."""
+    choices: int = 1
+    """How many answers were asked for (`n`): a stream is complete when each has ended."""
+
+
+FULL = "full"
+"""`code` of a refusal by our own bound on calls at once; says nothing about the backend."""
 
 
 class AttemptFailed(Exception):
@@ -62,12 +68,23 @@ class Health(Struct, frozen=True, gc=False):
     detail: str = ""
 
 
+class Batches(Protocol):
+    """Batches of chunks as they arrive; an async generator is one."""
+
+    def __aiter__(self) -> AsyncIterator[list[Chunk]]: ...
+
+    async def __anext__(self) -> list[Chunk]: ...
+
+    async def aclose(self) -> None:
+        """Cancel what still runs upstream; harmless after the end."""
+
+
 class Backend(Protocol):
     """Makes answers. Batches of chunks are what arrived together; the first comes at once."""
 
     name: str
 
-    def run(self, call: Call) -> AsyncIterator[list[Chunk]]:
+    def run(self, call: Call) -> Batches:
         """Answer one call.
 
         A non-streaming call yields one batch with one `whole` chunk. Every stream that ends

@@ -1,0 +1,139 @@
+"""A vLLM model on this cluster, reached through a transport that the graph provides."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from serve_app.backends.base import FULL, AttemptFailed, Call, Health
+from serve_app.backends.patience import Patience
+from serve_app.backends.reply import ReplyStream, decode_whole
+from serve_app.config.structure import LocalBackend
+from serve_app.core.types import Chunk
+
+MAX_BODY_BYTES = 32 << 20
+
+FULL_RETRY_AFTER_S = 1.0
+
+
+class Pieces(Protocol):
+    """Bytes of an answer as they come; an async generator is one."""
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None:
+        """Stop the model's work on this answer."""
+
+
+class Transport(Protocol):
+    """The way to the model's replicas."""
+
+    def open(self, body: bytes, request_id: str) -> Pieces:
+        """Answer a chat request: SSE in pieces if it asks for a stream, else one JSON body.
+
+        Raises:
+            AttemptFailed: while iterating; what it means is known best where it happens.
+            Exception: while iterating; taken for a model that is away for a moment.
+        """
+
+    async def health(self) -> Health:
+        """Whether a replica can take requests."""
+
+
+class LocalVLLM:
+    """One local model. At most `max_running` calls run at once; the next is refused."""
+
+    def __init__(self, settings: LocalBackend, transport: Transport) -> None:
+        self.name = settings.name
+        self._limits = settings.timeouts
+        self._max_running = settings.max_running
+        self._transport = transport
+        self._running = 0
+
+    async def run(self, call: Call) -> AsyncGenerator[list[Chunk], None]:
+        """See `Backend.run`."""
+        if self._running >= self._max_running:
+            raise AttemptFailed(
+                "transient",
+                "the local model is full",
+                status=503,
+                code=FULL,
+                retry_after_s=FULL_RETRY_AFTER_S,
+            )
+        answer = _Answer(self._transport.open(call.body, call.request_id), self._patience(call))
+        self._running += 1
+        try:
+            if call.stream:
+                reply = ReplyStream(call.choices)
+                while batch := await reply.next(answer):
+                    yield batch
+            else:
+                yield [decode_whole(await answer.body())]
+        finally:
+            self._running -= 1
+            await answer.close()
+
+    def _patience(self, call: Call) -> Patience:
+        limits = self._limits
+        total_s = min(limits.total_s, call.timeout_s)
+        return Patience(
+            asyncio.get_running_loop().time(),
+            # A whole answer comes in one piece when it is done: only its end can be waited for.
+            first_s=limits.first_token_s if call.stream else total_s,
+            idle_s=limits.idle_s,
+            total_s=total_s,
+        )
+
+    async def health(self) -> Health:
+        return await self._transport.health()
+
+    async def close(self) -> None:
+        """Nothing to let go of: the transport belongs to the graph."""
+
+
+class _Answer:
+    """The pieces of one answer under its limits of time."""
+
+    def __init__(self, pieces: Pieces, patience: Patience) -> None:
+        self._pieces = pieces
+        self._patience = patience
+
+    async def read(self) -> bytes:
+        try:
+            while True:
+                async with asyncio.timeout_at(self._patience.due_at):
+                    piece = await self._pieces.__anext__()
+                if piece:  # an empty one means nothing here, and the end to who reads
+                    return piece
+        except StopAsyncIteration:
+            return b""
+        except AttemptFailed:
+            raise
+        except TimeoutError as error:
+            raise self._patience.overrun() from error
+        except Exception as error:
+            raise AttemptFailed(
+                "transient", f"the local model does not answer ({type(error).__name__})"
+            ) from error
+
+    async def body(self) -> bytes:
+        pieces: list[bytes] = []
+        size = 0
+        while piece := await self.read():
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_BODY_BYTES:
+                raise AttemptFailed(
+                    "candidate", f"the answer is larger than {MAX_BODY_BYTES} bytes"
+                )
+        return b"".join(pieces)
+
+    def hold(self) -> None:
+        self._patience.hold()
+
+    def resume(self, at_most_s: float | None = None) -> None:
+        self._patience.resume(asyncio.get_running_loop().time(), at_most_s)
+
+    async def close(self) -> None:
+        await self._pieces.aclose()

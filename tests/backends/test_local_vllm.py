@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+from backend_calls import call, collect, text_of
+
+from serve_app.backends.base import AttemptFailed, Health
+from serve_app.backends.local_vllm import LocalVLLM
+from serve_app.config.structure import BackendTimeouts, LocalBackend, ModelSettings
+
+WORD = b'data: {"choices":[{"index":0,"delta":{"content":"word"}}]}\n\n'
+STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+DONE = b"data: [DONE]\n\n"
+BODY = b'{"choices":[{"index":0,"message":{"content":"word"},"finish_reason":"stop"}]}'
+
+
+class Engine:
+    """A model at the end of a wire: says its lines, raises its exceptions, pauses at `...`."""
+
+    def __init__(self, *lines: bytes | Exception | None) -> None:
+        self._lines = lines
+        self.paused = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.stopped = 0
+        self.seen: list[tuple[bytes, str]] = []
+
+    async def open(self, body: bytes, request_id: str) -> AsyncGenerator[bytes, None]:
+        self.seen.append((body, request_id))
+        try:
+            for line in self._lines:
+                if line is None:
+                    self.paused.set()
+                    await self.go_on.wait()
+                elif isinstance(line, Exception):
+                    raise line
+                else:
+                    yield line
+        finally:
+            self.stopped += 1
+
+    async def health(self) -> Health:
+        return Health(True, "up")
+
+
+def local(engine: Engine, max_running: int = 4, **timeouts: Any) -> LocalVLLM:
+    settings = LocalBackend(
+        name="local",
+        kind="local",
+        app="model",
+        tokenizer="embedded",
+        models=[ModelSettings(id="small", context=2048)],
+        timeouts=BackendTimeouts(**timeouts),
+        max_running=max_running,
+    )
+    return LocalVLLM(settings, engine)
+
+
+async def fail(engine: Engine, *, stream: bool = True, **timeouts: Any) -> AttemptFailed:
+    with pytest.raises(AttemptFailed) as caught:
+        await collect(local(engine, **timeouts).run(call("small", stream=stream)))
+    return caught.value
+
+
+async def test_a_stream_arrives_in_the_pieces_of_the_wire() -> None:
+    engine = Engine(WORD, b"", WORD + WORD[:9], WORD[9:] + STOP, DONE)
+    batches = [batch async for batch in local(engine).run(call("small", stream=True))]
+    assert [text_of(batch) for batch in batches] == ["word", "word", "word"]
+    assert engine.stopped == 1
+
+
+async def test_a_whole_answer_arrives() -> None:
+    engine = Engine(BODY[:20], BODY[20:])
+    [chunk] = await collect(local(engine).run(call("small")))
+    assert chunk.whole
+    assert (text_of([chunk]), chunk.raw) == ("word", BODY)
+
+
+async def test_the_request_reaches_the_model_as_it_is() -> None:
+    engine, asked = Engine(BODY), call("small")
+    await collect(local(engine).run(asked))
+    assert engine.seen == [(asked.body, "req-1")]
+
+
+async def test_a_model_that_stops_in_the_middle_broke_off() -> None:
+    failed = await fail(Engine(WORD))
+    assert (failed.kind, failed.code) == ("transient", "truncated")
+
+
+async def test_vllms_refusal_of_a_long_prompt_is_for_the_next_candidate() -> None:
+    refusal = (
+        b'{"error":{"message":"This model\'s maximum context length is 2048 tokens.",'
+        b'"type":"BadRequestError","param":null,"code":400}}'
+    )
+    for failed in (
+        await fail(Engine(refusal), stream=False),
+        await fail(Engine(b"data: " + refusal + b"\n\n", DONE)),
+    ):
+        assert (failed.kind, failed.code) == ("candidate", "context_length_exceeded")
+
+
+async def test_what_the_transport_says_is_passed_on() -> None:
+    said = AttemptFailed("candidate", "the model is not running")
+    assert await fail(Engine(said)) is said
+
+
+async def test_any_other_exception_is_a_transient_failure() -> None:
+    failed = await fail(Engine(WORD, OSError("10.0.0.7 is away")))
+    assert failed.kind == "transient"
+    assert "10.0.0.7" not in failed.message
+
+
+@pytest.mark.parametrize(
+    ("lines", "stream", "limits"),
+    [
+        ((None,), True, {"first_token_s": 0.05}),
+        ((b": ping\n\n", None), True, {"first_token_s": 0.05}),
+        ((WORD, None), True, {"idle_s": 0.05}),
+        ((WORD, None), True, {"total_s": 0.05}),
+        ((None,), False, {"total_s": 0.05}),
+    ],
+)
+async def test_a_silent_model_is_given_up_and_stopped(
+    lines: tuple[bytes | None, ...], stream: bool, limits: dict[str, Any]
+) -> None:
+    engine = Engine(*lines)
+    failed = await fail(engine, stream=stream, **limits)
+    assert (failed.kind, failed.code) == ("transient", "timeout")
+    assert engine.stopped == 1
+
+
+async def test_a_whole_answer_may_take_longer_than_a_first_token() -> None:
+    engine = Engine(None, BODY)
+    running = asyncio.create_task(collect(local(engine, first_token_s=0.01).run(call("small"))))
+    await engine.paused.wait()
+    await asyncio.sleep(0.05)  # longer than the limit that must not hold here
+    engine.go_on.set()
+    assert text_of(await running) == "word"
+
+
+async def test_a_full_model_refuses_and_has_room_again_afterwards() -> None:
+    engine = Engine(WORD, None, STOP, DONE)
+    backend = local(engine, max_running=1)
+    first = backend.run(call("small", stream=True))
+    await anext(first)
+    with pytest.raises(AttemptFailed) as caught:
+        await collect(backend.run(call("small", stream=True)))
+    assert (caught.value.kind, caught.value.code) == ("transient", "full")
+    assert caught.value.retry_after_s is not None
+    engine.go_on.set()
+    await collect(first)
+    assert text_of(await collect(backend.run(call("small", stream=True)))) == "word"
+
+
+async def test_closing_the_stream_stops_the_model_and_gives_its_place_back() -> None:
+    engine = Engine(WORD, None)
+    backend = local(engine, max_running=1)
+    for _ in range(2):
+        batches = backend.run(call("small", stream=True))
+        await anext(batches)
+        await batches.aclose()
+    assert engine.stopped == 2
+
+
+async def test_a_caller_that_is_cancelled_stops_the_model() -> None:
+    engine = Engine(WORD, None)
+    task = asyncio.create_task(collect(local(engine).run(call("small", stream=True))))
+    await engine.paused.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert engine.stopped == 1
+
+
+async def test_health_is_the_transports() -> None:
+    assert await local(Engine()).health() == Health(True, "up")
