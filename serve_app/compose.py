@@ -117,6 +117,7 @@ class House:
         stages: those that are elsewhere.
         transports: by local backend's name, how to reach its model.
         replica: an id for metrics.
+        names_requests: False where the server in front sends the `x-request-id` header.
 
     Raises:
         PolicyRejected: the policy cannot be used with this structure.
@@ -129,6 +130,8 @@ class House:
         stages: Stages,
         transports: Mapping[str, Transport],
         replica: str,
+        *,
+        names_requests: bool,
     ) -> None:
         args, clock = maker.args, maker.clock
         self._maker = maker
@@ -139,7 +142,7 @@ class House:
         self._router = stages.router or maker.router(policy)
         self._backends = _backends(maker, stages, transports)
         self._admission = Admission(policy.admission, maker.store, clock)
-        self._ledger = Ledger(maker.store, clock)
+        self.ledger = Ledger(maker.store, clock)
         sessions = Conversations(maker.store, args.conversation, clock)
         self._conversation = Conversation(
             sessions, args.conversation, maker.counters(), HeuristicCounter(estimate_tokens)
@@ -151,7 +154,7 @@ class House:
             cache=self._cache,
             router=self._router,
             executor=Executor(self._backends, clock, random.Random()),  # noqa: S311
-            ledger=self._ledger,
+            ledger=self.ledger,
             clock=clock,
         )
         self._pipeline = Pipeline(
@@ -165,7 +168,13 @@ class House:
             drain_s=args.server.drain_s,
         )
         self._work = WorkRoutes(self._pipeline, args.server, clock)
-        self.app = GatewayApp(self._work, self._house_routes(), self._desk, self._observer)
+        self.app = GatewayApp(
+            self._work,
+            self._house_routes(),
+            self._desk,
+            self._observer,
+            names_requests=names_requests,
+        )
         self._settle_in(policy)
 
     def _house_routes(self) -> HouseRoutes:
@@ -190,7 +199,7 @@ class House:
         """Start what works beside the requests."""
         self._desk.start()
         self._observer.start()
-        self._ledger.start()
+        self.ledger.start()
         self._pipeline.fills.start()
         self._conversation.start()
 
@@ -228,7 +237,7 @@ class House:
     async def close(self) -> None:
         """Finish what requests left behind, then let go of everything; bounded."""
         await self._pipeline.fills.close(CLOSE_LIMIT_S)
-        await self._ledger.close()
+        await self.ledger.close()
         await self._observer.close()
         await self._desk.close()
         for backend in self._backends.values():

@@ -7,7 +7,8 @@ Whatever is `fused` is built inside the ingress replica by `compose.py`. Scale, 
 policy of each deployment stand in the Serve config file under its name.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Serve reads the annotation of the builder's
+# parameter as it stands, and a string would not tell it to check `args`.
 
 from typing import Any
 

@@ -10,7 +10,7 @@ deployment somewhere else; the corridor cannot tell.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from msgspec import Struct
@@ -19,6 +19,7 @@ from serve_app.accounting.ledger import Ledger, Settlement
 from serve_app.accounting.meter import cost_micro_usd
 from serve_app.accounting.prices import PriceList
 from serve_app.admission.porter import Admission
+from serve_app.backends.committed import Committed
 from serve_app.backends.execute import Answer, Executor
 from serve_app.cache.base import Cache
 from serve_app.cache.key import fingerprint
@@ -103,7 +104,16 @@ class Reply(Struct):
 
     facts: Facts
     whole: Chunk | None = None
-    chunks: AsyncIterator[list[Chunk]] | None = None
+    chunks: AsyncGenerator[list[Chunk], None] | None = None
+    upstream: Committed | None = None
+
+    async def aclose(self) -> None:
+        """Stop what still runs for this reply. Closing `chunks` alone is not enough: a
+        generator that was never started does not close what it would have read."""
+        if self.chunks is not None:
+            await self.chunks.aclose()
+        if self.upstream is not None:
+            await self.upstream.aclose()
 
 
 class Rooms(Struct, frozen=True):
@@ -246,7 +256,7 @@ class Pipeline:
         facts.backend, facts.model = answer.candidate.backend, answer.candidate.model
         chunks = self._outgoing(ask, request, recall, answer, facts)
         if request.streaming:
-            return Reply(facts, chunks=chunks)
+            return Reply(facts, chunks=chunks, upstream=answer.chunks)
         whole: Chunk | None = None
         async with aclosing(chunks):
             async for batch in chunks:

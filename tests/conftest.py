@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from provider.fixtures import provider, provider_process  # noqa: F401
+
 from serve_app.config.structure import RedisSettings
 from serve_app.core.clock import SystemClock
 from serve_app.store.client import Store

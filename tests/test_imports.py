@@ -50,6 +50,7 @@ FENCES: dict[str, set[str]] = {
     "ray": {"graph", "deployments"},
     "grpc": {"deployments"},
     "redis": {"store"},
+    "starlette": {"deployments"},
     "aiohttp": {"backends"},
     "vllm": {"deployments"},
     "torch": {"models"},

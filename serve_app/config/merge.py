@@ -14,8 +14,8 @@ def merge(base: Map, overlay: Map) -> Map:
     """`base` with everything of `overlay` on top; neither is changed.
 
     Mappings merge key by key. Lists of mappings that all have a `name` (or `id`) merge item by
-    item, new ones go to the end; every other list is replaced. `null` takes a key away; the tag `!replace` before a mapping or
-    a list puts it in the old one's place.
+    item, new ones go to the end; every other list is replaced. `null` takes a key away; the tag
+    `!replace` before a mapping or a list puts it in the old one's place.
     """
     merged = Map(base.place)
     for key, value in base.items():

@@ -65,7 +65,7 @@ class ModelSettings(Section):
 class BackendTimeouts(Section):
     connect_s: float = Field(default=5.0, gt=0)
     first_token_s: float = Field(
-        default=30.0, gt=0, description="From sending to the first event or the body's head."
+        default=30.0, gt=0, description="From sending to the first event of a stream."
     )
     idle_s: float = Field(default=30.0, gt=0, description="Between two events of a stream.")
     total_s: float = Field(default=300.0, gt=0, description="One attempt from start to end.")

@@ -9,7 +9,7 @@
     |- TooLarge              413
     |- RateLimited           429  `limit` names which one, `retry_after_s` when to come back
     |- ClientGone            499  nobody is left to answer
-    |- UpstreamFailed        502  every candidate failed; `attempts` has one line each
+    |- UpstreamFailed        502  every candidate failed; the message has a line each
     |- Overloaded            503  full, draining, or a part is away; `retry_after_s`
     `- DeadlineExceeded      504
 

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from serve_app.backends.base import AttemptFailed, Backend, Call, FailureKind, Health
+from serve_app.backends.patience import TIMEOUT
 from serve_app.core.types import Chunk
 from serve_app.deployments.hop import HopFailed
 
@@ -224,7 +225,7 @@ class RemoteBackend:
             if not self._opening:
                 self._opening = True
                 self._spawn(self._dispatch())
-        late = AttemptFailed("transient", f"{self.name} did not answer in time")
+        late = AttemptFailed("transient", f"{self.name} did not answer in time", code=TIMEOUT)
         limit = asyncio.get_running_loop().call_later(call.timeout_s + 5, pending.fail, late)
         try:
             while (chunks := await pending.next()) is not None:

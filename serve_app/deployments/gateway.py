@@ -20,7 +20,7 @@ from serve_app.deployments.backend import HandleWire
 from serve_app.deployments.backend_hop import RemoteBackend
 from serve_app.deployments.carriers import ModelTransport, sender
 from serve_app.deployments.hop import RemoteStage
-from serve_app.deployments.policies import checked, refused
+from serve_app.deployments.policies import checked
 from serve_app.deployments.stage import METHODS
 
 logger = logging.getLogger(__name__)
@@ -45,33 +45,36 @@ class Gateway:
         self._maker = Maker(GatewayArgs.model_validate(args), os.environ)
         self._stage_handles = stages
         self._backend_handles = backends
-        self._policy = Policy()
         self._house: House | None = None
+        self._has_policy = False
         for notice in self._maker.catalog.notices():
             logger.warning("%s", notice)
 
-    def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Take a policy; a bad one is refused, and fatal only where there is none before."""
-        policy = checked(user_config, first=self._house is None)
-        if policy is None:
-            return
-        if self._house is not None:
-            try:
-                self._house.apply(policy)
-            except PolicyRejected as error:
-                refused(error)
-                return
-        self._policy = policy
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Take a policy; a bad one is refused, and fatal only where there is none before.
+
+        Serve calls this after `__serve_build_asgi_app__` and before the first request. A
+        coroutine, because Serve would run a plain method in a thread.
+        """
+        assert self._house is not None
+        try:
+            self._house.apply(checked(user_config))
+            self._has_policy = True
+        except PolicyRejected as error:
+            if not self._has_policy:
+                raise
+            logger.error("policy refused, the old one stays: %s", error)
 
     async def __serve_build_asgi_app__(self) -> Any:
-        """Called once, after the constructor and the first `reconfigure`, in the serving loop."""
+        """Called once, after the constructor, in the serving loop."""
         context = serve.get_replica_context()
         self._house = House(
             self._maker,
-            self._policy,
+            Policy(),
             self._stages(),
             self._transports(),
             replica=context.replica_id.unique_id,
+            names_requests=False,
         )
         self._house.start()
         gc.freeze()

@@ -12,6 +12,7 @@ from serve_app.cache.base import METHODS as CACHE
 from serve_app.compose import Maker
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs
+from serve_app.core.errors import PolicyRejected
 from serve_app.deployments.policies import checked
 from serve_app.filters.base import METHODS as FILTER
 from serve_app.routing.base import METHODS as ROUTER
@@ -36,30 +37,34 @@ class StageReplica:
     def __init__(self, stage: str, args: dict[str, Any]) -> None:
         self._name = stage
         self._maker = Maker(GatewayArgs.model_validate(args), os.environ)
-        self._policy = Policy()
         self._decoders = {
             method: msgspec.msgpack.Decoder(list[given])  # type: ignore[valid-type]
             for method, (given, _) in METHODS[stage].items()
         }
         self._stage: Any = None
 
-    def reconfigure(self, user_config: dict[str, Any]) -> None:
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take a policy; a bad one is refused, and fatal only where there is none before."""
-        policy = checked(user_config, first=self._stage is None)
-        if policy is None:
-            return
-        if self._stage is None:
-            self._stage = getattr(self._maker, self._name)(policy)
-        else:
-            self._stage.reconfigure(getattr(policy, _SECTIONS[self._name]))
-        self._policy = policy
+        try:
+            policy = checked(user_config)
+            if self._stage is None:
+                self._stage = self._made(policy)
+            else:
+                self._stage.reconfigure(getattr(policy, _SECTIONS[self._name]))
+        except PolicyRejected as error:
+            if self._stage is None:
+                raise
+            logger.error("policy refused, the old one stays: %s", error)
 
     async def call(self, method: str, payload: bytes) -> bytes:
         """Run one batch: msgpack of inputs in, msgpack of outputs out."""
         if self._stage is None:
-            self._stage = getattr(self._maker, self._name)(self._policy)
+            self._stage = self._made(Policy())
         batch = self._decoders[method].decode(payload)
         return msgspec.msgpack.encode(await getattr(self._stage, method)(batch))
+
+    def _made(self, policy: Policy) -> Any:
+        return getattr(self._maker, self._name)(policy)
 
     async def __del__(self) -> None:
         await self._maker.close()

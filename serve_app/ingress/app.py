@@ -21,11 +21,22 @@ Handler = Callable[[Exchange], Awaitable[None]]
 
 
 class GatewayApp:
-    """Routes exchanges. Work goes through the desk; health and metrics always get an answer."""
+    """Routes exchanges. Work goes through the desk; health and metrics always get an answer.
+
+    Args:
+        names_requests: False where the server in front sends the `x-request-id` header.
+    """
 
     def __init__(
-        self, work: WorkRoutes, house: HouseRoutes, desk: Desk, observer: Observer
+        self,
+        work: WorkRoutes,
+        house: HouseRoutes,
+        desk: Desk,
+        observer: Observer,
+        *,
+        names_requests: bool,
     ) -> None:
+        self._names_requests = names_requests
         self._desk = desk
         self._observer = observer
         self._models = house.model
@@ -44,7 +55,7 @@ class GatewayApp:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._serve(Exchange(scope, receive, send))
+            await self._serve(Exchange(scope, receive, send, names_itself=self._names_requests))
         else:
             await send({"type": "websocket.close", "code": 1003})
 

@@ -28,27 +28,31 @@ EVENT_STREAM: Headers = [
     (b"x-accel-buffering", b"no"),
 ]
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 class Exchange:
     """A request and its one answer.
 
     `headers` are the caller's, by lower-case name; of a repeated one the last counts.
-    `sending_since` is set while the caller is not taking what we send.
+    `sending_since` is set while the caller is not taking what we send. `names_itself`: whether
+    the answer's `x-request-id` is ours to send; Serve sends it itself.
     """
 
     __slots__ = (
-        "_receive", "_send", "facts", "headers", "method", "path", "request_id", "sending_since",
-        "started", "status", "streamed", "trail",
+        "_names_itself", "_receive", "_send", "facts", "headers", "method", "path", "request_id",
+        "sending_since", "started", "status", "streamed", "trail",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, *, names_itself: bool = True
+    ) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
         self._send = send
+        self._names_itself = names_itself
         self.request_id = self._identify()
         self.trail = Trail(self.request_id)
         self.started = False
@@ -60,7 +64,7 @@ class Exchange:
     def _identify(self) -> str:
         """The caller's `x-request-id` where it is a sane one, else a new one."""
         given = self.headers.get(b"x-request-id", b"")
-        if _REQUEST_ID.fullmatch(given):
+        if REQUEST_ID.fullmatch(given):
             return given.decode()
         return f"req_{secrets.token_hex(12)}"
 
@@ -117,9 +121,7 @@ class Exchange:
 
     async def answer(self, status: int, body: bytes, headers: Headers) -> None:
         """Send a complete answer."""
-        await self._start(
-            status, [*headers, (b"content-length", b"%d" % len(body)), self._id_header()]
-        )
+        await self._start(status, [*headers, (b"content-length", b"%d" % len(body))])
         await self._out(body, more=False)
 
     async def answer_json(self, status: int, value: Any, headers: Headers | None = None) -> None:
@@ -128,7 +130,7 @@ class Exchange:
     async def answer_stream(self, pieces: AsyncIterator[bytes], headers: Headers) -> None:
         """Send an event stream as its pieces come; a failure in it becomes its last event."""
         self.streamed = True
-        await self._start(200, [*EVENT_STREAM, *headers, self._id_header()])
+        await self._start(200, [*EVENT_STREAM, *headers])
         async with aclosing(pieces) as closing:  # type: ignore[type-var]
             async for piece in closing:
                 await self._out(piece, more=True)
@@ -144,12 +146,11 @@ class Exchange:
             await self._out(problems.event(error, self.request_id), more=True)
             await self._out(b"", more=False)
 
-    def _id_header(self) -> tuple[bytes, bytes]:
-        return (b"x-request-id", self.request_id.encode())
-
     async def _start(self, status: int, headers: Headers) -> None:
         self.started = True
         self.status = status
+        if self._names_itself:
+            headers.append((b"x-request-id", self.request_id.encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def _out(self, body: bytes, *, more: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from serve_app.config.structure import ServerSettings
 from serve_app.core.clock import Clock
@@ -31,10 +32,11 @@ class WorkRoutes:
         """POST /v1/chat/completions."""
         request = openai.decode(await self._body(exchange))
         reply = await self._ask(exchange, Ask(request=request, trail=exchange.trail))
-        if reply.chunks is not None:
-            await exchange.answer_stream(_openai_events(reply.chunks), head(reply.facts))
-        elif reply.whole is not None:
-            await exchange.answer(200, reply.whole.raw, [JSON, *head(reply.facts)])
+        async with aclosing(reply):
+            if reply.chunks is not None:
+                await exchange.answer_stream(_openai_events(reply.chunks), head(reply.facts))
+            elif reply.whole is not None:
+                await exchange.answer(200, reply.whole.raw, [JSON, *head(reply.facts)])
 
     async def agent_chat(self, exchange: Exchange) -> None:
         """POST /agent/chat."""
@@ -52,7 +54,8 @@ class WorkRoutes:
                 503, agent.encode(asked.session_id, self.busy_message, "", None), [JSON]
             )
             return
-        await self._answer_agent(exchange, asked.session_id, reply)
+        async with aclosing(reply):
+            await self._answer_agent(exchange, asked.session_id, reply)
 
     async def _answer_agent(self, exchange: Exchange, session: str | None, reply: Reply) -> None:
         facts = reply.facts

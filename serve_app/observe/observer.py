@@ -91,7 +91,8 @@ class Observer:
 class RequestLog:
     """One JSON line a request, written a batch at a time.
 
-    Lines hold ids, the plan's way, times, tokens and cost; never a text of caller or model.
+    Lines hold ids, the plan's way, times, tokens and cost; never a text of caller or model, nor
+    a provider's complaint, which may quote one.
     """
 
     def __init__(self, write: Callable[[str], object] | None = None) -> None:
@@ -123,7 +124,7 @@ def _line(end: RequestEnd) -> dict[str, Any]:
     if end.first_content_s is not None:
         line["first_content_ms"] = round(end.first_content_s * 1000, 2)
     attempts = [
-        {"outcome": note.decision, **note.facts}
+        {"outcome": note.decision, **{k: v for k, v in note.facts.items() if k != "why"}}
         for note in end.trail.notes
         if note.stage == "attempt"
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -21,4 +23,10 @@ def probe(url: str, timeout_s: float) -> None:
         try:
             client.ping()
         except (RedisError, OSError) as error:
-            raise NoAnswer(f"{url.rpartition('@')[2]}: {type(error).__name__}") from None
+            raise NoAnswer(f"{shown(url)}: {type(error).__name__}") from None
+
+
+def shown(url: str) -> str:
+    """The address without what may be secret in it: user, password, options."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

@@ -161,3 +161,19 @@ async def empty_events(body: dict[str, Any], exchange: Exchange, request: Reques
     while True:
         exchange.send(event(chunk(body, {"content": ""})) * 100)
         await exchange.flushed()
+
+
+@behaves(r"flood")
+async def flood(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
+    """Large events without end, as fast as they are taken."""
+    exchange.begin(SSE)
+    payload = event(chunk(body, {"content": "word " * 10_000}))
+    while True:
+        exchange.send(payload)
+        await exchange.flushed()
+
+
+@behaves(r"no-usage")
+async def no_usage(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
+    """A stream that says nothing of usage, though it is asked to."""
+    await one_packet_each(exchange, all_events({**body, "stream_options": None}))

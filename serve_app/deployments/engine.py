@@ -1,0 +1,159 @@
+"""vLLM under Ray Serve's LLMServer: JSON requests go in, JSON or SSE bytes come out.
+
+Importing this module costs 6 s and 700 MB: only the model's replica does it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+from pydantic import ValidationError
+from ray.llm._internal.common.callbacks.base import CallbackBase
+from ray.llm._internal.serve.core.configs.openai_api_models import (
+    ChatCompletionRequest,
+    ErrorResponse,
+)
+from ray.llm._internal.serve.engines.vllm.vllm_engine import VLLMEngine
+from ray.serve.llm import LLMConfig, LLMServer
+from vllm.exceptions import VLLMClientError
+from vllm.v1.engine.exceptions import EngineDeadError
+
+from serve_app.deployments.problem import Problem, context_exceeded
+
+logger = logging.getLogger(__name__)
+
+_CONTEXT_FIELDS = {"input_tokens", "input_text"}
+"""What vLLM names as the field at fault when a prompt does not fit the context."""
+
+
+class FilesAreHere(CallbackBase):  # type: ignore[misc]  # Ray is untyped
+    """Skips Ray's download step: a task in yet another process (6 s) that fetches nothing.
+
+    A model named by its hub name is fetched by vLLM itself.
+    """
+
+    async def on_before_node_init(self) -> None:
+        self.ctx.run_init_node = False
+
+
+class Engine(VLLMEngine):  # type: ignore[misc]  # Ray is untyped
+    """Ray's vLLM engine, with the executor that was asked for, and an end."""
+
+    executor: str | None = None
+    """`uni` or `mp` on a CPU, where Ray would always take `mp`; None leaves it to Ray."""
+
+    def _prepare_engine_config(self, callback_ctx: Any) -> Any:
+        engine_args, frontend_args, config = super()._prepare_engine_config(callback_ctx)
+        if self.executor is not None:
+            config.parallel_config.distributed_executor_backend = self.executor
+        return engine_args, frontend_args, config
+
+    def unfinished(self) -> int:
+        """Requests that vLLM runs or holds waiting."""
+        return int(self._engine_client.get_num_unfinished_requests())
+
+    def stop(self) -> None:
+        """End vLLM's processes; Ray's own shutdown leaves them to the death of the replica."""
+        if self._engine_client is not None:
+            self._engine_client.shutdown()
+
+
+class SerialEngine(Engine):
+    executor = "uni"
+
+
+class Server(LLMServer):  # type: ignore[misc]  # Ray is untyped
+    """Ray's LLM server without its telemetry actor, one more process of 600 MB."""
+
+    async def _start_engine(self) -> None:
+        await self.engine.start()
+
+    def __del__(self) -> None:
+        """Ray's is a coroutine that nobody awaits here; `LocalModel` ends the engine."""
+
+
+async def start(config: Mapping[str, Any], *, in_one_process: bool) -> Server:
+    """A server whose engine is up and has loaded the model.
+
+    Args:
+        config: fields of Ray's LLMConfig.
+    """
+    settings = LLMConfig(**config, callback_config={"callback_class": FilesAreHere})
+    server: Server = Server.sync_init(
+        settings, engine_cls=SerialEngine if in_one_process else Engine
+    )
+    await server.start()
+    return server
+
+
+def parse(body: bytes, request_id: str) -> ChatCompletionRequest:
+    """vLLM's request out of a JSON body.
+
+    Raises:
+        Problem: no JSON, or not a chat request; names the field.
+    """
+    try:
+        request = ChatCompletionRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise _invalid(error) from error
+    except VLLMClientError as error:
+        raise _refused(error) from error
+    request.request_id = request_id
+    return request
+
+
+def _invalid(error: ValidationError) -> Problem:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    param = ".".join(str(part) for part in first["loc"]) or None
+    message = f"{param}: {first['msg']}" if param else str(first["msg"])
+    return Problem(message, status=400, code="invalid_request", param=param)
+
+
+def _refused(error: VLLMClientError) -> Problem:
+    param = getattr(error, "parameter", None)
+    message = str(error.args[0]) if error.args else str(error)
+    return Problem(message, status=400, code="invalid_request", param=param)
+
+
+async def answer(server: Server, request: ChatCompletionRequest) -> AsyncGenerator[bytes]:
+    """The answer's bytes as they come; closing the iterator stops vLLM's work on it.
+
+    Raises:
+        Problem: vLLM refused the request, or its engine is gone.
+    """
+    try:
+        async with aclosing(await server.chat(request)) as replies:
+            async for reply in replies:
+                yield _encoded(reply)
+    except EngineDeadError as error:
+        message = "the local model's engine has stopped; a new one is being started"
+        raise Problem(message, status=503, code="engine_stopped") from error
+    except VLLMClientError as error:
+        raise _refused(error) from error
+
+
+def _encoded(reply: Any) -> bytes:
+    """A whole answer is an object of vLLM's, a piece of a stream a list of SSE events."""
+    if isinstance(reply, list):
+        for item in reply:
+            if isinstance(item, ErrorResponse):
+                raise _reported(item)
+        return "".join(reply).encode()
+    if isinstance(reply, ErrorResponse):
+        raise _reported(reply)
+    return msgspec.json.encode(reply.model_dump(mode="json"))
+
+
+def _reported(response: ErrorResponse) -> Problem:
+    error = response.error
+    if error.param in _CONTEXT_FIELDS:
+        return context_exceeded(error.message)
+    status = int(error.code)
+    code = {404: "model_not_found"}.get(status, "invalid_request")
+    if status >= 500:
+        code = "engine_failed"
+    return Problem(error.message, status=status, code=code, param=error.param)

@@ -1,0 +1,131 @@
+"""A local model's replica: OpenAI chat requests as bytes in, answers as bytes out.
+
+Light to import, so that building the application stays cheap; vLLM comes in when a replica
+starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from serve_app.config.paths import data_dir
+from serve_app.config.structure import ModelArgs
+from serve_app.deployments import engine_settings
+from serve_app.deployments.engine_settings import Device
+from serve_app.deployments.problem import Problem
+from serve_app.models import embedded
+
+if TYPE_CHECKING:
+    from serve_app.deployments.engine import Server
+
+logger = logging.getLogger(__name__)
+
+Bundles = list[dict[str, float]]
+
+
+class LocalModel:
+    """One vLLM engine.
+
+    Args:
+        args: the model's settings.
+        device: where the engine runs, already decided.
+        bundles: what the replica's placement group holds.
+    """
+
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, args: ModelArgs, device: Device, bundles: Bundles
+    ) -> None:
+        self._args = args
+        path = await asyncio.to_thread(self._files)
+        self._set_environment(device, path)
+        # Here, not above: vLLM reads its environment when it is imported.
+        from serve_app.deployments import engine
+
+        self._engine = engine
+        serial = device == "cpu" and engine_settings.in_one_process(args)
+        config = self._config(path, device, bundles)
+        self._server: Server = await engine.start(config, in_one_process=serial)
+
+    def _files(self) -> str:
+        """Path or name of the model; the embedded one is made here if this node has it not."""
+        folder = data_dir(os.environ)
+        if self._args.path == "embedded":
+            made = embedded.location(folder)
+            embedded.prepare(made, _log_progress)
+        return engine_settings.model_path(self._args, folder)
+
+    def _set_environment(self, device: Device, path: str) -> None:
+        variables = engine_settings.environment(
+            self._args,
+            device,
+            local_files=Path(path).is_dir(),
+            cores=len(os.sched_getaffinity(0)),
+        )
+        os.environ.update(variables)
+
+    def _config(self, path: str, device: Device, bundles: Bundles) -> dict[str, Any]:
+        """Fields of Ray's LLMConfig."""
+        cpuinfo = Path("/proc/cpuinfo")
+        text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
+        kwargs = engine_settings.engine_kwargs(self._args, device, text)
+        return {
+            "model_loading_config": {"model_id": self._args.model_id, "model_source": path},
+            "accelerator_config": {"kind": device},
+            "placement_group_config": {"bundles": bundles},
+            "engine_kwargs": kwargs,
+            "log_engine_metrics": False,
+            # Ray's default waits 50 ms for more tokens before the first one goes out.
+            "experimental_configs": {"stream_batching_interval_ms": 0},
+        }
+
+    async def chat_raw(self, body: bytes, request_id: str) -> AsyncGenerator[bytes]:
+        """Answer one chat request; the model's name in it must be `args.model_id`.
+
+        With `"stream": true` yields SSE events (`data: {...}`, several in one piece if they
+        came together), the last being `data: [DONE]`; otherwise one JSON body. A request that
+        fails before its first event gets one JSON body with `error` instead. Closing or
+        cancelling the iterator stops the engine's work on it.
+        """
+        try:
+            request = self._engine.parse(body, request_id)
+            async with aclosing(self._engine.answer(self._server, request)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except Problem as problem:
+            yield problem.body()
+        except Exception:
+            logger.exception("request %s failed in the local model", request_id)
+            yield Problem("the local model failed", status=500, code="engine_failed").body()
+
+    async def health_raw(self) -> bytes:
+        """`{"ok", "running", "waiting", "detail"}`: requests now in vLLM's batch and before it."""
+        detail = ""
+        try:
+            await self._server.check_health()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the engine is not well
+            detail = f"{type(error).__name__}: {error}"
+        unfinished = self._server.engine.unfinished()
+        running = min(unfinished, self._args.max_running)
+        state = {"ok": not detail, "running": running, "waiting": unfinished - running}
+        return msgspec.json.encode({**state, "detail": detail})
+
+    async def check_health(self) -> None:
+        """Serve calls it; raising makes it start a new replica."""
+        await self._server.check_health()
+
+    def __del__(self) -> None:
+        server = getattr(self, "_server", None)
+        if server is not None:
+            server.engine.stop()
+
+
+def _log_progress(stage: str, done: float) -> None:
+    logger.debug("embedded model: %s %.0f%%", stage, done * 100)

@@ -1,0 +1,76 @@
+"""The two placements under test: one process tree, and every stage its own deployment."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from instances import KEYS, ROOT, Instance, provider_overlay
+from openai import OpenAI
+from provider.fixtures import ScriptedProvider
+
+from serve_app.models.embedded import location
+
+
+def folder(name: str) -> Path:
+    """A short one: Ray's socket paths have a limit."""
+    return Path(tempfile.mkdtemp(prefix=f"sa-{name}-"))
+
+
+def share_model(instance: Instance) -> None:
+    """Use the embedded model that this machine has prepared, or let `up` prepare it for all."""
+    ours = location(Path(instance.environ["SERVE_APP_DATA_DIR"]))
+    shared = location(Path.home() / ".cache" / "serve-app-tests")
+    shared.parent.mkdir(parents=True, exist_ok=True)
+    ours.parent.parent.mkdir(parents=True, exist_ok=True)
+    os.symlink(shared.parent, ours.parent)
+
+
+def running(name: str, config: str, overlays: list[Path], base_url: str) -> Iterator[Instance]:
+    where = folder(name)
+    instance = Instance(where, config, [*overlays, provider_overlay(where, base_url)], KEYS)
+    share_model(instance)
+    instance.up()
+    try:
+        yield instance
+    finally:
+        instance.down()
+        instance.remove()
+
+
+@pytest.fixture(scope="session")
+def personal(provider_process: ScriptedProvider) -> Iterator[Instance]:
+    """configs/personal.yaml: every stage in the ingress replica, the real model on vLLM."""
+    yield from running("p", "configs/personal.yaml", [], provider_process.base_url)
+
+
+@pytest.fixture(scope="session")
+def enterprise(provider_process: ScriptedProvider) -> Iterator[Instance]:
+    """configs/enterprise.yaml on a small machine: every stage a deployment of its own."""
+    small = ROOT / "configs/overlays/small-machine.yaml"
+    yield from running("e", "configs/enterprise.yaml", [small], provider_process.base_url)
+
+
+@pytest.fixture(params=["personal", "enterprise"])
+def gateway(request: pytest.FixtureRequest, provider: ScriptedProvider) -> Instance:
+    """Either placement, with a provider that has no script."""
+    instance: Instance = request.getfixturevalue(request.param)
+    return instance
+
+
+@pytest.fixture
+def client(gateway: Instance) -> Iterator[OpenAI]:
+    """The official client, unmodified."""
+    with OpenAI(base_url=f"{gateway.url}/v1", api_key="none", max_retries=0, timeout=60) as made:
+        yield made
+
+
+@pytest.fixture
+async def http(gateway: Instance) -> AsyncIterator[aiohttp.ClientSession]:
+    timeout = aiohttp.ClientTimeout(total=60)
+    async with aiohttp.ClientSession(gateway.url, timeout=timeout) as session:
+        yield session
