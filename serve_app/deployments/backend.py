@@ -40,7 +40,7 @@ class BackendReplica:
     async def health(self) -> bytes:
         return await self._started().health()
 
-    def reconfigure(self, user_config: dict[str, Any]) -> None:
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """A hosted backend has no policy of its own; the shared one is accepted."""
 
     def _started(self) -> BatchRunner:

@@ -1,6 +1,7 @@
 """The application of one local model: a deployment that runs vLLM, without a route."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: Serve reads the annotation of the builder's parameter as
+# it stands, and a string would not tell it to check `args`.
 
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any

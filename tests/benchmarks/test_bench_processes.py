@@ -128,8 +128,8 @@ def test_sample_belongs_to_the_innermost_package() -> None:
     )
     lines = [
         through_json,
-        "thread (7): loop;run (/v/site-packages/uvloop/x.py:1);chat (/r/serve_app/ingress/a.py:9) 3",
-        "thread (7): loop;app (/r/serve_app/pipeline.py:4);send (/v/site-packages/aiohttp/c.py:5) 4",
+        "thread (7): loop;run (/v/site-packages/uvloop/x.py:1);chat (/r/serve_app/ingress/a.py) 3",
+        "thread (7): loop;app (/r/serve_app/pipeline.py:4);send (/v/site-packages/aiohttp/c.py) 4",
         "thread (7): loop;run (/usr/lib/python3.11/asyncio/events.py:1) 1",
         "thread (8): main;wait (/v/site-packages/ray/_private/worker.py:1) 5",
     ]

@@ -36,7 +36,7 @@ async def test_usage_and_cost_are_settled_to_the_micro_dollar(flow: Flow) -> Non
 
     total = await until(settled)
     assert total.cost_micro_usd == expected
-    assert total.cache_hits == 1
+    assert total.cached == 1
     assert total.saved_micro_usd == expected
 
 
