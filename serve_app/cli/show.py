@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import msgspec
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +20,7 @@ from serve_app.cli.life.records import Status, StepRecord
 
 _MARKS = {"done": "[green]✓[/]", "skipped": "[dim]-[/]", "failed": "[red]✗[/]"}
 _DETAIL_EVERY_S = 5.0
+_BAR_WIDTH = 30
 
 
 @contextmanager
@@ -48,9 +51,15 @@ def _render(status: Status, spinner: Spinner) -> RenderableType:
     for step in status.steps:
         running = step.state == "running"
         mark = spinner if running else Text.from_markup(_MARKS[step.state])
-        detail = Text(step.detail, style="dim", overflow="ellipsis", no_wrap=True)
-        table.add_row(mark, step.name, f"{_seconds(step):.0f} s", detail)
+        table.add_row(mark, step.name, f"{_seconds(step):.0f} s", _detail(step))
     return Group(table)
+
+
+def _detail(step: StepRecord) -> RenderableType:
+    text = Text(step.detail, style="dim", overflow="ellipsis", no_wrap=True)
+    if step.state != "running" or step.share is None:
+        return text
+    return Columns([ProgressBar(total=1.0, completed=step.share, width=_BAR_WIDTH), text])
 
 
 def _seconds(step: StepRecord) -> float:
@@ -62,26 +71,27 @@ class _Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._shown: dict[int, tuple[str, str]] = {}
+        self._shown: dict[int, tuple[str, str, float | None]] = {}
         self._shown_at: dict[int, float] = {}
 
     def show(self, status: Status) -> None:
         for number, step in enumerate(status.steps):
             if self._is_due(number, step):
-                self._shown[number] = (step.state, step.detail)
+                self._shown[number] = (step.state, step.detail, step.share)
                 self._shown_at[number] = time.monotonic()
                 self._console.print(_line(step), markup=False, highlight=False, soft_wrap=True)
 
     def _is_due(self, number: int, step: StepRecord) -> bool:
-        state, detail = self._shown.get(number, ("", ""))
+        state, *before = self._shown.get(number, ("", "", None))
         if state != step.state:
             return True
         waited = time.monotonic() - self._shown_at[number]
-        return step.detail != detail and waited >= _DETAIL_EVERY_S
+        return before != [step.detail, step.share] and waited >= _DETAIL_EVERY_S
 
 
 def _line(step: StepRecord) -> str:
     detail = f": {step.detail}" if step.detail else ""
     if step.state == "running":
-        return f"{step.name} ...{detail}"
+        share = "" if step.share is None else f" {step.share:.0%}"
+        return f"{step.name} ...{detail}{share}"
     return f"{step.name} {step.state} after {step.seconds:.1f} s{detail}"

@@ -123,7 +123,14 @@ def _not_ready(address: str, path: str) -> str | None:
         return str(error)
     if answer.status == 200:
         return None
-    return failing_checks(answer.json()) or f"HTTP {answer.status}"
+    said = answer.json()
+    return failing_checks(said) or _own_words(said) or f"HTTP {answer.status}"
+
+
+def _own_words(said: Any) -> str:
+    """The message of an OpenAI error body."""
+    error = said.get("error") if isinstance(said, dict) else None
+    return str(error.get("message", "")) if isinstance(error, dict) else ""
 
 
 def failing_checks(readiness: Any) -> str:

@@ -39,7 +39,7 @@ class ModelFiles:
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=errors)
         try:
             while child.poll() is None:
-                step.says(self._progress())
+                step.says(*self._progress())
                 pause("The embedded model")
         except BaseException:
             child.terminate()
@@ -49,10 +49,10 @@ class ModelFiles:
             raise Failure(f"{why}; see {self._errors}")
         step.says("")
 
-    def _progress(self) -> str:
+    def _progress(self) -> tuple[str, float | None]:
         last = self._last()
         done = last.get("done")
-        return f"{last.get('stage', 'start')} {done:.0%}" if isinstance(done, float) else "start"
+        return str(last.get("stage", "")), done if isinstance(done, float) else None
 
     def _last(self) -> dict[str, object]:
         """The last whole line that the process printed."""

@@ -48,6 +48,8 @@ class StepRecord(Struct):
     detail: str = ""
     seconds: float = 0.0
     """How long it took; 0 while it runs."""
+    share: float | None = None
+    """How much of it is done, 0 to 1; None where nobody knows."""
 
 
 class Status(Struct):

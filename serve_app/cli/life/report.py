@@ -86,9 +86,10 @@ class StepReport:
         self._report = report
         self.record = record
 
-    def says(self, detail: str) -> None:
-        if detail != self.record.detail:
-            self.record.detail = detail
+    def says(self, detail: str, share: float | None = None) -> None:
+        """What it does, and how much of it is done (0 to 1) where that is known."""
+        if (detail, share) != (self.record.detail, self.record.share):
+            self.record.detail, self.record.share = detail, share
             self._report.changed(self.record)
 
     @property
