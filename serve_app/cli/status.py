@@ -12,7 +12,7 @@ from serve_app.cli import options
 from serve_app.cli.life.instance import Instance
 from serve_app.cli.life.processes import boot_id, is_alive
 from serve_app.cli.life.records import State, Status, load_record
-from serve_app.cli.summary import backend_lines, readiness
+from serve_app.cli.summary import backend_lines, readiness, unsaid
 
 
 def status(as_json: options.AsJson = False) -> None:
@@ -68,8 +68,8 @@ def _print(view: dict[str, Any]) -> None:
     console.print(f"{view['phase']}{where}", highlight=False)
     if view["phase"] == "orphaned":
         console.print("  its supervisor was killed; serve-app down ends what is left")
-    lines = [*backend_lines(view["gateway"]), *view["notices"], view["error"]]
-    for line in lines:
+    backends = backend_lines(view["gateway"])
+    for line in [*backends, *unsaid(view["notices"], backends), view["error"]]:
         if line:
             console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"  {view['processes']} processes, data in {view['folder']}", highlight=False)

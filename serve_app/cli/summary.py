@@ -20,9 +20,8 @@ def ready_lines(
     needs_key = any(app.policy.admission.require_key for app in deployment.gateways)
     lines = ["", f"Ready at {deployment.address}", ""]
     lines += [f"  {curl(deployment.address, needs_key=needs_key)}", ""]
-    lines += [f"  {line}" for line in backend_lines(readiness(deployment.address))]
-    shown = "\n".join(lines)
-    lines += [f"  {notice}" for notice in notices if notice.split(" ")[0] not in shown.split()]
+    backends = backend_lines(readiness(deployment.address))
+    lines += [f"  {line}" for line in [*backends, *unsaid(notices, backends)]]
     if needs_key and not environ.get(KEY_ENV):
         lines.append(f"  Requests need a key: export {KEY_ENV}=...")
     return [*lines, "", "  serve-app chat | status | down"]
@@ -54,6 +53,12 @@ def backend_lines(said: Mapping[str, Any]) -> list[str]:
         return []
     width = max((len(name) for name in backends), default=0)
     return [f"{name:<{width}}  {_state(check)}" for name, check in backends.items()]
+
+
+def unsaid(notices: Iterable[str], backends: Iterable[str]) -> list[str]:
+    """The notices that are not about a backend that has a line already."""
+    named = {line.split()[0] for line in backends}
+    return [notice for notice in notices if notice.split()[0] not in named]
 
 
 def _state(check: Any) -> str:

@@ -6,7 +6,7 @@ import shlex
 
 from serve_app.cli.life.apps import failing_checks
 from serve_app.cli.life.serve_api import gist
-from serve_app.cli.summary import backend_lines, curl
+from serve_app.cli.summary import backend_lines, curl, unsaid
 
 READINESS = {
     "status": "ready",
@@ -32,6 +32,11 @@ def test_each_backend_is_on_or_off_with_the_reason() -> None:
 def test_an_answer_of_another_shape_is_no_crash() -> None:
     assert backend_lines({}) == backend_lines({"checks": 1}) == []
     assert failing_checks({"checks": []}) == failing_checks(None) == ""
+
+
+def test_a_notice_about_a_backend_that_has_a_line_is_not_said_twice() -> None:
+    notices = ["qwen is off: DASHSCOPE_API_KEY is not set", "no local model: no vLLM"]
+    assert unsaid(notices, backend_lines(READINESS)) == ["no local model: no vLLM"]
 
 
 def test_failing_checks_are_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import psutil
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +96,17 @@ class Instance:
     def get(self, path: str) -> Any:
         with urlopen(self.url + path, timeout=20) as answer:
             return json.loads(answer.read())
+
+    def processes(self, name: str) -> list[psutil.Process]:
+        """Processes of this instance whose command line has `name` in it."""
+        state = json.loads((self.folder / "data" / "state.json").read_text(encoding="utf-8"))
+        supervisor = psutil.Process(state["supervisor"]["pid"])
+        found = []
+        for process in [supervisor, *supervisor.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                if name in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
 
     def logs(self) -> str:
         """The ends of the log files, for a failure's message."""
