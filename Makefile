@@ -74,7 +74,8 @@ $(STAMPS)/base: $(PINS) | $(PY)
 
 # Without it the gateway still starts if a hosted backend has its key, so a failure is a notice.
 local-model: $(STAMPS)/base
-	@$(MAKE) --no-print-directory $(STAMPS)/model-$(EXTRA) || scripts/no-local-model $(STAMPS)/pip.log
+	@$(MAKE) --no-print-directory $(STAMPS)/model-$(EXTRA) 2> /dev/null \
+	  || scripts/no-local-model $(STAMPS)/pip.log
 
 $(STAMPS)/model-$(EXTRA): $(PINS) | $(STAMPS)/base
 	@rm -f $(STAMPS)/pip.log

@@ -22,7 +22,10 @@ Config = Annotated[
 ]
 Overlay = Annotated[
     list[Path] | None,
-    typer.Option(help="A file merged onto the configuration; may be given several times."),
+    typer.Option(
+        help="A file merged onto the configuration, or the name of a shipped one "
+        "(small-machine); may be given several times."
+    ),
 ]
 Port = Annotated[
     int | None,
@@ -48,11 +51,18 @@ def config_file(chosen: Path | None) -> Path:
     Raises:
         Failure: there is no such file, and no shipped one of that name.
     """
-    if chosen is None:
-        return shipped("personal.yaml")
+    return shipped("personal.yaml") if chosen is None else _find(chosen, "")
+
+
+def overlay_files(chosen: list[Path] | None) -> tuple[Path, ...]:
+    """Like `config_file`, for overlays."""
+    return tuple(_find(path, "overlays/") for path in chosen or ())
+
+
+def _find(chosen: Path, folder: str) -> Path:
     if chosen.is_file():
         return chosen
     try:
-        return shipped(f"{chosen}.yaml" if not chosen.suffix else str(chosen))
+        return shipped(f"{folder}{chosen}.yaml" if not chosen.suffix else str(chosen))
     except FileNotFoundError:
         raise Failure(f"There is no configuration file {str(chosen)!r}", USAGE) from None

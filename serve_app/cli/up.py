@@ -45,7 +45,7 @@ def up(
       serve-app up
       serve-app up --config small-team --port 9000
       serve-app up --foreground
-      serve-app up --config enterprise --overlay configs/overlays/small-machine.yaml
+      serve-app up --config enterprise --overlay small-machine
     """
     deployment = read(config, overlay, port, device)
     instance = Instance.of(os.environ)
@@ -71,9 +71,9 @@ def read(
     """
     if device not in (None, "auto", "cpu", "gpu"):
         raise Failure(f"--device is auto, cpu or gpu, not {device!r}", USAGE)
-    path = options.config_file(config)
+    path, more = options.config_file(config), options.overlay_files(overlays)
     try:
-        return load(path, tuple(overlays or ()), environ=os.environ, port=port, device=device)
+        return load(path, more, environ=os.environ, port=port, device=device)
     except ConfigError as error:
         raise Failure(str(error), USAGE) from error
 

@@ -79,7 +79,7 @@ class ModelTransport:
         if self._handle is None:
             try:
                 self._handle = self._find()
-            except FAILURES:
+            except (*FAILURES, KeyError):  # a KeyError: Serve knows no such application (yet)
                 return None
         if not self._handle.is_initialized:
             self._handle._init()

@@ -22,12 +22,16 @@ from ray.serve.llm import LLMConfig, LLMServer
 from vllm.exceptions import VLLMClientError
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from serve_app.deployments.problem import Problem, context_exceeded
+from serve_app.deployments.problem import Problem
 
 logger = logging.getLogger(__name__)
 
-_CONTEXT_FIELDS = {"input_tokens", "input_text"}
+_INVALID = "invalid_request"
+
+_PROMPT_FIELDS = {"input_tokens", "input_text"}
 """What vLLM names as the field at fault when a prompt does not fit the context."""
+
+_OUTPUT_FIELDS = {"max_tokens", "max_completion_tokens"}
 
 
 class FilesAreHere(CallbackBase):  # type: ignore[misc]  # Ray is untyped
@@ -102,6 +106,8 @@ def parse(body: bytes, request_id: str) -> ChatCompletionRequest:
         raise _invalid(error) from error
     except VLLMClientError as error:
         raise _refused(error) from error
+    if not request.messages:
+        raise Problem("messages: must not be empty", status=400, code=_INVALID, param="messages")
     request.request_id = request_id
     return request
 
@@ -110,13 +116,11 @@ def _invalid(error: ValidationError) -> Problem:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     param = ".".join(str(part) for part in first["loc"]) or None
     message = f"{param}: {first['msg']}" if param else str(first["msg"])
-    return Problem(message, status=400, code="invalid_request", param=param)
+    return Problem(message, status=400, code=_INVALID, param=param)
 
 
 def _refused(error: VLLMClientError) -> Problem:
-    param = getattr(error, "parameter", None)
-    message = str(error.args[0]) if error.args else str(error)
-    return Problem(message, status=400, code="invalid_request", param=param)
+    return _problem(400, str(error), getattr(error, "parameter", None))
 
 
 async def answer(server: Server, request: ChatCompletionRequest) -> AsyncGenerator[bytes]:
@@ -150,10 +154,16 @@ def _encoded(reply: Any) -> bytes:
 
 def _reported(response: ErrorResponse) -> Problem:
     error = response.error
-    if error.param in _CONTEXT_FIELDS:
-        return context_exceeded(error.message)
-    status = int(error.code)
-    code = {404: "model_not_found"}.get(status, "invalid_request")
+    return _problem(int(error.code), error.message, error.param)
+
+
+def _problem(status: int, message: str, param: str | None) -> Problem:
+    # vLLM ends its messages with "(parameter=..., value=...)".
+    text = message.partition(" (parameter=")[0]
+    if param in _PROMPT_FIELDS or (param in _OUTPUT_FIELDS and "max_model_len" in text):
+        field = "messages" if param in _PROMPT_FIELDS else param
+        return Problem(text, status=400, code="context_length_exceeded", param=field)
     if status >= 500:
-        code = "engine_failed"
-    return Problem(error.message, status=status, code=code, param=error.param)
+        return Problem(text, status=status, code="engine_failed", param=param)
+    code = "model_not_found" if status == 404 else _INVALID
+    return Problem(text, status=status, code=code, param=param)

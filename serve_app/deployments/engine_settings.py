@@ -31,7 +31,7 @@ def environment(
 
     Args:
         local_files: the model is a folder here, so nothing may ask the hub.
-        cores: CPU cores this process may use.
+        cores: physical CPU cores this process may use.
     """
     variables = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     if local_files:
@@ -42,10 +42,12 @@ def environment(
 
 
 def _cpu_environment(args: ModelArgs, cores: int) -> dict[str, str]:
+    # Whole reserved CPUs are for computing; else one core stays for the gateway.
+    threads = int(args.cpus) or max(1, cores - 1)
     variables = {
-        # One core stays for the gateway. Threads that wait must sleep: with libgomp's spinning
-        # one busy neighbour on 2 cores took the engine from 38 to 1 tokens/s (measured).
-        "OMP_NUM_THREADS": str(max(1, cores - 1)),
+        "OMP_NUM_THREADS": str(threads),
+        # Threads that wait must sleep: with libgomp's spinning one busy neighbour on 2 cores
+        # took the engine from 38 to 1 tokens/s (measured).
         "OMP_WAIT_POLICY": "passive",
     }
     if in_one_process(args):
@@ -64,7 +66,8 @@ def in_one_process(args: ModelArgs) -> bool:
     vLLM's own choice, `mp`, also keeps a core spinning while the model computes. It pays on
     machines with several NUMA nodes, where it binds threads: say so in `engine_kwargs`.
     """
-    return args.engine_kwargs.get("distributed_executor_backend", "uni") == "uni"
+    wanted = args.engine_kwargs.get("distributed_executor_backend", "uni")
+    return wanted == "uni" and args.tensor_parallel == 1
 
 
 def eager(args: ModelArgs, device: Device) -> bool:

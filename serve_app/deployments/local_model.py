@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import psutil
 
 from serve_app.config.paths import data_dir
 from serve_app.config.structure import ModelArgs
@@ -67,7 +68,7 @@ class LocalModel:
             self._args,
             device,
             local_files=Path(path).is_dir(),
-            cores=len(os.sched_getaffinity(0)),
+            cores=_cores(),
         )
         os.environ.update(variables)
 
@@ -125,6 +126,12 @@ class LocalModel:
         server = getattr(self, "_server", None)
         if server is not None:
             server.engine.stop()
+
+
+def _cores() -> int:
+    """Physical cores that this process may use."""
+    allowed = len(os.sched_getaffinity(0))
+    return min(allowed, psutil.cpu_count(logical=False) or allowed)
 
 
 def _log_progress(stage: str, done: float) -> None:

@@ -36,7 +36,3 @@ class Problem(Exception):
             "status": self.status,
         }
         return msgspec.json.encode({"error": error})
-
-
-def context_exceeded(message: str) -> Problem:
-    return Problem(message, status=400, code="context_length_exceeded", param="messages")

@@ -58,6 +58,14 @@ def test_a_file_that_is_not_there_is_named(command: Command) -> None:
     assert (code, line) == (2, "There is no configuration file 'nowhere.yaml'")
 
 
+def test_a_shipped_overlay_is_found_by_its_name(command: Command) -> None:
+    ran = command.run(
+        "doctor", "--config", "enterprise", "--overlay", "small-machine", "--json", limit_s=60
+    )
+    findings = {f["name"]: f for f in json.loads(ran.stdout)}
+    assert findings["Redis"]["detail"] == "embedded"
+
+
 def test_a_data_folder_that_cannot_be_written_is_named(command: Command, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     command.environ["SERVE_APP_DATA_DIR"] = str(tmp_path / "file" / "data")

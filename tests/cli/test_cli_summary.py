@@ -55,3 +55,15 @@ def test_the_gist_of_a_traceback_is_its_error() -> None:
     assert gist(said) == "ValueError: no such tier"
     assert gist("just words") == "just words"
     assert gist("") == ""
+
+
+def test_the_gist_of_serves_own_report_is_the_error_in_it() -> None:
+    said = (
+        "The deployment failed to start 3 times in a row. See controller logs for details. Error:\n"
+        "ray.exceptions.RayTaskError(RuntimeError): ray::ServeReplica (pid=1)\n"
+        "    raise RuntimeError(traceback.format_exc()) from None\n"
+        "RuntimeError: Traceback (most recent call last):\n"
+        "  File 'engine.py', line 3, in start\n"
+        "RuntimeError: operator torchvision::nms does not exist\n"
+    )
+    assert gist(said) == "RuntimeError: operator torchvision::nms does not exist"

@@ -14,7 +14,7 @@ from serve_app.config.deployment import Deployment
 from serve_app.store.probe import NoAnswer, probe
 
 BASE_MEMORY = int(1.5 * (1 << 30))
-"""Ray, Serve and one gateway replica (measured: 1.2 GiB proportional on 2 cores)."""
+"""Ray, Serve and one gateway replica (measured: 1.34 GiB proportional on 2 cores)."""
 REPLICA_MEMORY = 250 << 20
 MODEL_MEMORY = int(1.7 * (1 << 30))
 """A local CPU model beside its KV cache (measured with the embedded one: 2.5 GB with 1 GiB)."""
@@ -95,7 +95,7 @@ def model_problem(deployment: Deployment, gpu: machine.Gpu, vllm: str | None) ->
     if "gpu" in devices and not gpu.works:
         return Failure(
             "The configuration wants a GPU for a local model and there is none: use --device cpu, "
-            "or --overlay configs/overlays/small-machine.yaml"
+            "or --overlay small-machine"
         )
     wanted = "gpu" if gpu.works and devices & {"auto", "gpu"} else "cpu"
     if vllm is None or (wanted == "gpu" and vllm != "gpu"):

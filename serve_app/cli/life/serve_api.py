@@ -73,9 +73,9 @@ class ServeApi:
 
 
 def _message(app: dict[str, Any]) -> str:
-    """What the application, or one of its deployments, says is wrong."""
-    said = [app.get("message") or ""]
-    said += [d.get("message") or "" for d in (app.get("deployments") or {}).values()]
+    """What is wrong: a deployment knows why, the application often only that."""
+    said = [d.get("message") or "" for d in (app.get("deployments") or {}).values()]
+    said.append(app.get("message") or "")
     return next((m for m in said if m), "")
 
 
