@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
-
 from provider.fixtures import provider, provider_process  # noqa: F401
+from redis import Redis
 
 from serve_app.config.structure import RedisSettings
 from serve_app.core.clock import SystemClock

@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cache",
         "filters",
         "routing",
+        "ingress",
     },
     "graph": {"config", "deployments"},
     "cli": {"core", "config", "store", "models", "accounting"},
