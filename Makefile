@@ -2,7 +2,7 @@
 # installed stays until pyproject.toml or constraints.txt change.
 #
 #   make serve    install, prepare, start; Ctrl-C ends it     ARGS="--port 9000 --config small-team"
-#   make test     install, then every test                    ARGS="tests/config -k merge"
+#   make test     install, check, every test                  ARGS="tests/config -k merge"
 #   make check    format, lint, types
 #   make bench    measure beside other gateways               ARGS="--quick"
 #   make profile  where the microseconds of a request go
@@ -36,7 +36,7 @@ help:
 serve: $(STAMPS)/base local-model
 	@exec $(VENV)/bin/serve-app up --foreground $(ARGS)
 
-test: $(STAMPS)/dev-$(EXTRA)
+test: check
 	$(PYTEST) $(ARGS)
 
 check: $(STAMPS)/dev-$(EXTRA)
@@ -45,6 +45,7 @@ check: $(STAMPS)/dev-$(EXTRA)
 	$(VENV)/bin/mypy
 
 bench: $(STAMPS)/dev-$(EXTRA)
+	$(PY) -m benchmarks.install
 	$(PY) -m benchmarks.run $(ARGS)
 
 profile: $(STAMPS)/dev-$(EXTRA)
