@@ -18,7 +18,8 @@ BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 async def test_a_provider_that_says_nothing_is_given_up(
     make_hosted: MakeHosted, stream: bool
 ) -> None:
-    failed = await fail(make_hosted(first_token_s=0.1), "no-response", stream=stream)
+    limit = {"first_token_s" if stream else "total_s": 0.1}
+    failed = await fail(make_hosted(**limit), "no-response", stream=stream)
     assert (failed.kind, failed.code) == ("transient", "timeout")
     assert "0.1 s" in failed.message
 
