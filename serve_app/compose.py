@@ -30,7 +30,7 @@ from serve_app.filters.base import Filter
 from serve_app.filters.chain import FilterStage
 from serve_app.ingress.app import GatewayApp
 from serve_app.ingress.desk import Desk
-from serve_app.ingress.house import HouseRoutes
+from serve_app.ingress.house import HouseRoutes, PolicyState
 from serve_app.ingress.routes import WorkRoutes
 from serve_app.models import embedded
 from serve_app.observe.metrics import Metrics
@@ -164,6 +164,7 @@ class House:
         self._observer = Observer([self._metrics, RequestLog()])
         self._desk = Desk(
             limit=args.server.max_requests,
+            body_timeout_s=args.server.body_timeout_s,
             write_timeout_s=args.server.write_timeout_s,
             drain_s=args.server.drain_s,
         )
@@ -177,6 +178,11 @@ class House:
         )
         self._settle_in(policy)
 
+    def refused(self, policy: Policy | None, why: str) -> None:
+        """Show in readiness that a policy was refused and the old one stays."""
+        digest = "" if policy is None else policy.digest()
+        self._policy_state = PolicyState(self._policy.digest(), digest, why)
+
     def _house_routes(self) -> HouseRoutes:
         maker = self._maker
         return HouseRoutes(
@@ -185,6 +191,7 @@ class House:
             backends=self._backends,
             catalog=maker.catalog,
             names=self._names,
+            policy=lambda: self._policy_state,
             desk=self._desk,
             metrics=self._metrics,
             observer=self._observer,
@@ -231,6 +238,7 @@ class House:
         self._pipeline.reconfigure(policy, prices)
 
     def _settle_in(self, policy: Policy) -> None:
+        self._policy_state = PolicyState(policy.digest())
         self._work.busy_message = policy.busy_message
         self._desk.drain(policy.draining)
 

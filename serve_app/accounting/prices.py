@@ -17,6 +17,9 @@ from serve_app.core.errors import PolicyRejected
 _EDITION = re.compile(r"[-@](?:\d{4}-\d\d-\d\d|\d{8}|\d{6}|\d{3,4}|latest|preview(?:-\d\d-\d\d)?)$")
 """What names a snapshot of a model: a date, a month, a number, or what is newest."""
 
+_REMEMBERED = 1000
+"""Names whose price is remembered; those of a configuration are far fewer."""
+
 
 class Provider(Section):
     updated: date
@@ -37,6 +40,7 @@ class PriceList:
 
     def __init__(self, prices: Mapping[str, Price]) -> None:
         self._prices = {name.lower(): price for name, price in prices.items()}
+        self._found: dict[str, Price | None] = {}
 
     @classmethod
     def load(cls, path: Path, overrides: Mapping[str, Price] | None = None) -> PriceList:
@@ -60,6 +64,13 @@ class PriceList:
         `gpt-4o-mini-2024-07-18` and `openai/gpt-4o-mini` cost what `gpt-4o-mini` costs, unless
         they have prices of their own. A name that only begins like a known one is unknown.
         """
+        if model not in self._found:
+            if len(self._found) > _REMEMBERED:
+                self._found.clear()
+            self._found[model] = self._find(model)
+        return self._found[model]
+
+    def _find(self, model: str) -> Price | None:
         for name in _names(model.lower()):
             if (price := self._prices.get(name)) is not None:
                 return price

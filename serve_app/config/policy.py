@@ -5,6 +5,7 @@ A bad policy is refused whole and the old one stays.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -110,6 +111,11 @@ class Policy(Section):
     busy_message: str | None = Field(
         default=None, description="Answer of /agent/chat when every backend failed; null: an error."
     )
+
+    def digest(self) -> str:
+        """Names this policy: equal for equal ones. Readiness shows it, so that who changed a
+        policy can see that it has arrived."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
     @field_validator("prices")
     @classmethod

@@ -57,13 +57,16 @@ class Gateway:
         coroutine, because Serve would run a plain method in a thread.
         """
         assert self._house is not None
+        policy: Policy | None = None
         try:
-            self._house.apply(checked(user_config))
+            policy = checked(user_config)
+            self._house.apply(policy)
             self._has_policy = True
         except PolicyRejected as error:
             if not self._has_policy:
                 raise
             logger.error("policy refused, the old one stays: %s", error)
+            self._house.refused(policy, str(error))
 
     async def __serve_build_asgi_app__(self) -> Any:
         """Called once, after the constructor, in the serving loop."""

@@ -66,8 +66,11 @@ class GatewayApp:
         try:
             if (handler := self._work.get(exchange.path)) is not None:
                 self._check_method(exchange, "POST")
-                with self._desk.admit(exchange):
+                inside = self._desk.enter(exchange)
+                try:
                     await handler(exchange)
+                finally:
+                    self._desk.leave(inside)
             else:
                 route, handler = self._find_house(exchange)
                 self._check_method(exchange, "GET")

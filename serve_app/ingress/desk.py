@@ -8,10 +8,8 @@ than allowed, what still runs is ended with a clear error.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from serve_app.core.errors import GatewayError, Overloaded
+from serve_app.core.errors import GatewayError, Overloaded, RequestTimeout
 from serve_app.ingress.http import Exchange
 
 
@@ -20,12 +18,16 @@ class Desk:
 
     Args:
         limit: exchanges at once; beyond it `Overloaded`.
+        body_timeout_s: a body that is not whole after so long is a `RequestTimeout`.
         write_timeout_s: a caller that takes nothing for so long is dropped.
         drain_s: after so long of draining, what still runs is ended.
     """
 
-    def __init__(self, *, limit: int, write_timeout_s: float, drain_s: float) -> None:
+    def __init__(
+        self, *, limit: int, body_timeout_s: float, write_timeout_s: float, drain_s: float
+    ) -> None:
         self._limit = limit
+        self._body_timeout_s = body_timeout_s
         self._write_timeout_s = write_timeout_s
         self._drain_s = drain_s
         self._inside: dict[asyncio.Task[object], Exchange] = {}
@@ -53,9 +55,8 @@ class Desk:
         now = asyncio.get_running_loop().time()
         self._draining_since = (self._draining_since or now) if on else None
 
-    @contextmanager
-    def admit(self, exchange: Exchange) -> Iterator[None]:
-        """Inside for as long as the block runs.
+    def enter(self, exchange: Exchange) -> asyncio.Task[object]:
+        """Take an exchange in; hand what this returns to `leave` when it is over.
 
         Raises:
             Overloaded: draining, or too many inside.
@@ -67,10 +68,10 @@ class Desk:
         task = asyncio.current_task()
         assert task is not None
         self._inside[task] = exchange
-        try:
-            yield
-        finally:
-            del self._inside[task]
+        return task
+
+    def leave(self, task: asyncio.Task[object]) -> None:
+        del self._inside[task]
 
     async def _sweep(self) -> None:
         while True:
@@ -80,19 +81,28 @@ class Desk:
                 self._draining_since is not None and now - self._draining_since > self._drain_s
             )
             for task, exchange in list(self._inside.items()):
-                stuck = exchange.sending_since
-                if stuck is not None and now - stuck > self._write_timeout_s:
+                if _longer(exchange.sending_since, now, self._write_timeout_s):
                     task.cancel(STUCK)
+                elif _longer(exchange.reading_since, now, self._body_timeout_s):
+                    task.cancel(LATE)
                 elif overdue:
                     task.cancel(CLOSING)
 
 
+def _longer(since: float | None, now: float, limit_s: float) -> bool:
+    return since is not None and now - since > limit_s
+
+
 STUCK = "serve-app: the caller takes nothing"
+LATE = "serve-app: the body does not come"
 CLOSING = "serve-app: shutting down"
 
 
 def reason(error: asyncio.CancelledError) -> GatewayError | None:
     """What to tell the caller of a cancelled exchange; None if the caller itself is gone."""
-    if error.args and error.args[0] == CLOSING:
+    why = error.args[0] if error.args else None
+    if why == CLOSING:
         return Overloaded("The service shut down in mid-answer", code="draining", retry_after_s=5)
+    if why == LATE:
+        return RequestTimeout("The request's body did not arrive in time")
     return None

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from serve_app.backends.base import Backend
 from serve_app.core.clock import Clock
 from serve_app.core.errors import NotFound
@@ -19,6 +21,14 @@ from serve_app.store.errors import StoreUnavailable
 
 _CHECK_LIMIT_S = 2.0
 _KEEP_S = 1.0
+
+
+class PolicyState(Struct, frozen=True):
+    """Which policy holds, by digest, and what was wrong with the last one that was refused."""
+
+    digest: str
+    refused: str = ""
+    problem: str = ""
 
 
 class HouseRoutes:
@@ -35,6 +45,7 @@ class HouseRoutes:
         backends: Mapping[str, Backend],
         catalog: Catalog,
         names: Callable[[], list[ModelName]],
+        policy: Callable[[], PolicyState],
         desk: Desk,
         metrics: Metrics,
         observer: Observer,
@@ -45,6 +56,7 @@ class HouseRoutes:
         self._backends = backends
         self._catalog = catalog
         self._names = names
+        self._policy = policy
         self._desk = desk
         self._metrics = metrics
         self._observer = observer
@@ -62,7 +74,12 @@ class HouseRoutes:
         status = "draining" if self._desk.draining else "ready" if able else "not ready"
         await exchange.answer_json(
             200 if status == "ready" else 503,
-            {"status": status, "profile": self._profile, "checks": checks},
+            {
+                "status": status,
+                "profile": self._profile,
+                "policy": self._policy(),
+                "checks": checks,
+            },
         )
 
     async def models(self, exchange: Exchange) -> None:

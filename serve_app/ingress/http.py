@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from serve_app.core.errors import ClientGone, GatewayError, RequestTimeout, TooLarge
+from serve_app.core.errors import ClientGone, GatewayError, TooLarge
 from serve_app.core.trail import Trail
 from serve_app.ingress import problems
 from serve_app.pipeline import Facts
@@ -35,13 +35,26 @@ class Exchange:
     """A request and its one answer.
 
     `headers` are the caller's, by lower-case name; of a repeated one the last counts.
-    `sending_since` is set while the caller is not taking what we send. `names_itself`: whether
+    `reading_since` is set while the body is awaited, `sending_since` while the caller is not
+    taking what we send. `names_itself`: whether
     the answer's `x-request-id` is ours to send; Serve sends it itself.
     """
 
     __slots__ = (
-        "_names_itself", "_receive", "_send", "facts", "headers", "method", "path", "request_id",
-        "sending_since", "started", "status", "streamed", "trail",
+        "_names_itself",
+        "_receive",
+        "_send",
+        "facts",
+        "headers",
+        "method",
+        "path",
+        "reading_since",
+        "request_id",
+        "sending_since",
+        "started",
+        "status",
+        "streamed",
+        "trail",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +71,7 @@ class Exchange:
         self.started = False
         self.streamed = False
         self.status = 0
+        self.reading_since: float | None = None
         self.sending_since: float | None = None
         self.facts: Facts | None = None
 
@@ -74,43 +88,36 @@ class Exchange:
 
     # ----------------------------------------------------------------- reading
 
-    async def body(self, limit: int, timeout_s: float) -> bytes:
-        """The whole request body.
+    async def body(self, limit: int) -> bytes:
+        """The whole request body. How long it may take, the desk watches.
 
         Raises:
             TooLarge: more than `limit` bytes, announced or sent.
-            RequestTimeout: not whole after `timeout_s` seconds.
-            ClientGone: the connection closed before it was.
+            ClientGone: the connection closed before it was whole.
         """
         announced = self.headers.get(b"content-length", b"")
         if announced.isdigit() and int(announced) > limit:
             raise TooLarge(f"The body has {int(announced)} bytes; at most {limit}")
-        message = await self._next_part(timeout_s)
-        first: bytes = message.get("body", b"")
+        self.reading_since = asyncio.get_running_loop().time()
+        first, more = await self._next_part()
         self._check_size(first, limit)
-        if not message.get("more_body"):
-            return first
-        return await self._rest(bytearray(first), limit, timeout_s)
+        read = first if not more else await self._rest(bytearray(first), limit)
+        self.reading_since = None
+        return read
 
-    async def _rest(self, read: bytearray, limit: int, timeout_s: float) -> bytes:
-        end = asyncio.get_running_loop().time() + timeout_s
+    async def _rest(self, read: bytearray, limit: int) -> bytes:
         more = True
         while more:
-            message = await self._next_part(end - asyncio.get_running_loop().time())
-            read += message.get("body", b"")
+            part, more = await self._next_part()
+            read += part
             self._check_size(read, limit)
-            more = bool(message.get("more_body"))
         return bytes(read)
 
-    async def _next_part(self, timeout_s: float) -> MutableMapping[str, Any]:
-        try:
-            async with asyncio.timeout(timeout_s):
-                message = await self._receive()
-        except TimeoutError:
-            raise RequestTimeout("The request's body did not arrive in time") from None
+    async def _next_part(self) -> tuple[bytes, bool]:
+        message = await self._receive()
         if message["type"] == "http.disconnect":
             raise ClientGone("The caller left before its request was complete")
-        return message
+        return message.get("body", b""), bool(message.get("more_body"))
 
     @staticmethod
     def _check_size(read: bytes | bytearray, limit: int) -> None:

@@ -70,7 +70,7 @@ class WorkRoutes:
             await exchange.answer(200, body, [JSON, *head(facts)])
 
     async def _body(self, exchange: Exchange) -> bytes:
-        return await exchange.body(self._settings.max_body_bytes, self._settings.body_timeout_s)
+        return await exchange.body(self._settings.max_body_bytes)
 
     async def _ask(self, exchange: Exchange, ask: Ask) -> Reply:
         ask.authorization = exchange.header(b"authorization")

@@ -91,16 +91,25 @@ class Observer:
 class RequestLog:
     """One JSON line a request, written a batch at a time.
 
-    Lines hold ids, the plan's way, times, tokens and cost; never a text of caller or model, nor
-    a provider's complaint, which may quote one.
+    They go to the process's own standard output, not through `sys.stdout`, which Ray replaces
+    with a logger that walks the stack for every write. Lines hold ids, the plan's way, times,
+    tokens and cost; never a text of caller or model, nor a provider's complaint, which may
+    quote one.
     """
 
-    def __init__(self, write: Callable[[str], object] | None = None) -> None:
-        self._write = write or sys.stdout.write
+    def __init__(self, write: Callable[[bytes], object] | None = None) -> None:
+        self._write = write or _to_stdout
 
     def take(self, ends: list[RequestEnd]) -> None:
         lines = [msgspec.json.encode(_line(end)) for end in ends]
-        self._write(b"\n".join(lines).decode() + "\n")
+        self._write(b"\n".join(lines) + b"\n")
+
+
+def _to_stdout(lines: bytes) -> None:
+    out = sys.__stdout__
+    if out is not None:
+        out.buffer.write(lines)
+        out.buffer.flush()
 
 
 def _line(end: RequestEnd) -> dict[str, Any]:

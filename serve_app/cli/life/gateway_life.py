@@ -11,7 +11,7 @@ from typing import Any
 
 from serve_app.cli.failure import Failure
 from serve_app.cli.life import ports as port_choice
-from serve_app.cli.life import processes
+from serve_app.cli.life import processes, uptake
 from serve_app.cli.life.apps import AppWatch
 from serve_app.cli.life.drain import Drain
 from serve_app.cli.life.environment import ray_environment
@@ -213,13 +213,27 @@ class GatewayLife:
             _log.error("%s", failure.message)  # the next round tries again
 
     def _reload(self) -> None:
+        """Take the files as they are now, or go back to what ran: Serve keeps what it was handed
+        for the replicas that it starts later, so a refused policy may not stay there."""
+        before = self._deployment
         try:
-            self._deployment = reread(self._order, self._deployment)
+            self._deployment = reread(self._order, before)
             self._api.deploy(self._document())
+            for gateway in self._deployment.gateways:
+                uptake.wait(self._deployment.address, gateway, self._orders.rest)
         except (Failure, Unreachable) as error:
+            if self._deployment is not before:
+                self._deployment = before
+                self._hand_back()
             self._report.reloaded(str(error))
         else:
             self._report.reloaded()
+
+    def _hand_back(self) -> None:
+        try:
+            self._api.deploy(self._document())
+        except (Failure, Unreachable) as error:
+            _log.error("Serve did not take the old configuration back: %s", error)
 
     # ------------------------------------------------------------------ end
 
