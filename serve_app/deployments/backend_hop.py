@@ -28,12 +28,14 @@ GATHER_S = 0.003
 """How long a replica gathers before it sends again."""
 
 GATHER_CHUNKS = 32
-"""So many gathered chunks are sent without waiting longer."""
+GATHER_BYTES = 64 << 10
+"""So many gathered chunks, or bytes of them, are sent without waiting longer."""
 
 _MAX_BATCH = 64
 _ARRIVAL_S = 1.0
 """The next batch leaves after so long even if the last one was not seen to arrive."""
-_QUEUE = 64
+_QUEUE = 8
+"""Messages that wait for a slow reader; the backend then waits too."""
 
 
 class Failure(Struct, frozen=True, gc=False):
@@ -147,13 +149,14 @@ class _Outbox:
         self._open = calls
         self._news: list[News] = []
         self._chunks = 0
+        self._bytes = 0
         self._urgent = asyncio.Event()
         self._any = asyncio.Event()
         self._taken = asyncio.Event()
         self._spoke: set[int] = set()
 
     async def put(self, news: News) -> None:
-        while self._chunks > GATHER_CHUNKS * 4:  # the other side is slower than the backend
+        while self._is_full():  # the other side is slower than the backend
             self._taken.clear()
             await self._taken.wait()
         first = news.call not in self._spoke
@@ -167,9 +170,13 @@ class _Outbox:
     def _add(self, news: News, *, urgent: bool) -> None:
         self._news.append(news)
         self._chunks += len(news.chunks)
+        self._bytes += sum([len(chunk.raw) for chunk in news.chunks])
         self._any.set()
-        if urgent or self._chunks >= GATHER_CHUNKS:
+        if urgent or self._chunks >= GATHER_CHUNKS or self._bytes >= GATHER_BYTES:
             self._urgent.set()
+
+    def _is_full(self) -> bool:
+        return self._chunks > 4 * GATHER_CHUNKS or self._bytes > 4 * GATHER_BYTES
 
     async def take(self) -> list[News] | None:
         """What has gathered; None once every call has ended and all was taken."""
@@ -181,7 +188,8 @@ class _Outbox:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GATHER_S):
                     await self._urgent.wait()
-        news, self._news, self._chunks = self._news, [], 0
+        news, self._news = self._news, []
+        self._chunks = self._bytes = 0
         self._any.clear()
         self._urgent.clear()
         self._taken.set()
