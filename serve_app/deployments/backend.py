@@ -10,6 +10,7 @@ from ray.serve.handle import DeploymentHandle
 
 from serve_app.compose import Maker
 from serve_app.config.structure import GatewayArgs, HostedBackend
+from serve_app.deployments import collector
 from serve_app.deployments.backend_hop import BatchRunner
 from serve_app.deployments.carriers import FAILURES, hop_failed
 
@@ -47,6 +48,7 @@ class BackendReplica:
         """The client's pool belongs to the running loop, so it is made at the first call."""
         if self._runner is None:
             self._runner = BatchRunner(self._maker.hosted(self._settings))
+            collector.calm()
         return self._runner
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 from functools import partial
@@ -16,6 +15,7 @@ from serve_app.compose import House, Maker, Stages
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs, LocalBackend
 from serve_app.core.errors import PolicyRejected
+from serve_app.deployments import collector
 from serve_app.deployments.backend import HandleWire
 from serve_app.deployments.backend_hop import RemoteBackend
 from serve_app.deployments.carriers import ModelTransport, sender
@@ -80,7 +80,7 @@ class Gateway:
             names_requests=False,
         )
         self._house.start()
-        gc.freeze()
+        collector.calm()
         return self._house.app
 
     def _stages(self) -> Stages:

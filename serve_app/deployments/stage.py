@@ -13,6 +13,7 @@ from serve_app.compose import Maker
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs
 from serve_app.core.errors import PolicyRejected
+from serve_app.deployments import collector
 from serve_app.deployments.policies import checked
 from serve_app.filters.base import METHODS as FILTER
 from serve_app.routing.base import METHODS as ROUTER
@@ -64,7 +65,9 @@ class StageReplica:
         return msgspec.msgpack.encode(await getattr(self._stage, method)(batch))
 
     def _made(self, policy: Policy) -> Any:
-        return getattr(self._maker, self._name)(policy)
+        made = getattr(self._maker, self._name)(policy)
+        collector.calm()
+        return made
 
     async def __del__(self) -> None:
         await self._maker.close()
