@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from serve_app.core.types import Chunk, ChunkChoice, Delta, Usage
+from serve_app.core.types import Chunk, ChunkChoice, Usage
 
 DONE = b"data: [DONE]\n\n"
 
@@ -178,9 +178,3 @@ def _chunk_object(chunk: Chunk) -> dict[str, Any]:
     if chunk.usage is not None:
         value["usage"] = chunk.usage
     return value
-
-
-def text_chunk(like: Chunk, index: int, text: str) -> Chunk:
-    """A chunk of our own with some text for one choice, dressed like another one."""
-    choice = ChunkChoice(index=index, delta=Delta(content=text))
-    return Chunk(id=like.id, model=like.model, created=like.created, choices=[choice])
