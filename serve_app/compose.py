@@ -192,11 +192,19 @@ class House:
             catalog=maker.catalog,
             names=self._names,
             policy=lambda: self._policy_state,
+            lost=self._lost,
             desk=self._desk,
             metrics=self._metrics,
             observer=self._observer,
             clock=maker.clock,
         )
+
+    def _lost(self) -> dict[str, int]:
+        return {
+            "cache_fills": self._pipeline.fills.dropped,
+            "request_ends": self._observer.dropped,
+            "settlements": self.ledger.dropped,
+        }
 
     def _names(self) -> list[ModelName]:
         """Names a request's `model` may have under the policy of the moment."""

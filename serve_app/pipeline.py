@@ -9,15 +9,16 @@ deployment somewhere else; the corridor cannot tell.
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from msgspec import Struct
 
 from serve_app.accounting.ledger import Ledger, Settlement
-from serve_app.accounting.meter import cost_micro_usd
+from serve_app.accounting.meter import cost_micro_usd, count_usage
 from serve_app.accounting.prices import PriceList
+from serve_app.accounting.totals import Status
 from serve_app.admission.porter import Admission
 from serve_app.backends.committed import Committed
 from serve_app.backends.execute import Answer, Executor
@@ -59,8 +60,6 @@ from serve_app.steps.replay import entry_from, replayed, replayed_whole
 from serve_app.wire import openai
 from serve_app.wire.agent import answered
 from serve_app.wire.reply import is_usage_only
-
-logger = logging.getLogger(__name__)
 
 NEED_CHARS = 4000
 """So much of the last user text the router sees: enough to judge it, small enough for a hop."""
@@ -116,6 +115,25 @@ class Reply(Struct):
             await self.upstream.aclose()
 
 
+class Rules(Struct, frozen=True):
+    """What a policy means for requests; one request keeps the rules it came in under."""
+
+    policy: Policy
+    prices: PriceList
+    scope: str
+    """Part of the cache fingerprint: changes with whatever decides what an answer says."""
+
+
+class Passage(Struct):
+    """One request on its way through the corridor."""
+
+    ask: Ask
+    rules: Rules
+    facts: Facts
+    request: ChatRequest
+    recall: Recall
+
+
 class Rooms(Struct, frozen=True):
     """What the corridor connects. Built in one place, the graph."""
 
@@ -149,93 +167,91 @@ class Pipeline:
 
     def reconfigure(self, policy: Policy, prices: PriceList) -> None:
         """Apply a checked policy to the requests that come; running ones keep theirs."""
-        self._policy = policy
-        self._prices = prices
+        self._rules = Rules(policy, prices, policy.answer_scope())
 
     async def answer(self, ask: Ask) -> Reply:
         """Answer one request, or raise the `GatewayError` that says why not."""
-        facts = Facts()
-        identity = await self._admit(ask, facts)
-        request = await self._filter_input(ask, identity)
-        recall = await self._rooms.conversation.recall(identity.tenant, ask.session, request)
-        request = recall.request
-        found = await self._look_up(ask, identity, request, facts)
-        if found.entry is not None:
-            return await self._serve_entry(found.entry, recall, facts, request)
-        plan = await self._plan(ask, identity, request, recall)
+        way = Passage(ask, self._rules, Facts(), ask.request, Recall(ask.request))
+        await self._admit(way)
+        await self._filter_input(way)
+        await self._recall(way)
+        entry = await self._look_up(way)
+        if entry is not None:
+            return await self._serve_entry(way, entry)
+        plan = await self._plan(way)
         answer = await self._rooms.executor.start(
-            plan, request, ask.trail, ask.deadline, recall.shorten
+            plan, way.request, ask.trail, ask.deadline, way.recall.shorten
         )
-        return await self._deliver(ask, request, recall, answer, facts)
+        return await self._deliver(way, answer)
 
     # ------------------------------------------------------------- the way in
 
-    async def _admit(self, ask: Ask, facts: Facts) -> Identity:
+    async def _admit(self, way: Passage) -> None:
+        ask = way.ask
         admitted = await self._rooms.admission.admit(ask.authorization, ask.api_key)
-        facts.identity, facts.limits = admitted.identity, admitted.headers
-        ask.trail.note("admission", "admitted")
-        return admitted.identity
+        way.facts.identity, way.facts.limits = admitted.identity, admitted.headers
+        ask.trail.note("admission", "admitted", limits=admitted.unlimited or "counted")
 
-    async def _filter_input(self, ask: Ask, identity: Identity) -> ChatRequest:
-        if not self._policy.filter.enabled:
-            return ask.request
-        texts = openai.texts_of(ask.request, identity.tenant)
+    async def _filter_input(self, way: Passage) -> None:
+        if not way.rules.policy.filter.enabled:
+            return
+        texts = openai.texts_of(way.request, way.facts.identity.tenant)
         [verdict] = await self._rooms.filter.check_input([texts])
         for finding in verdict.findings:
-            ask.trail.note("input_filter", finding.action, rule=finding.rule)
+            way.ask.trail.note("input_filter", finding.action, rule=finding.rule)
         if verdict.action == "block":
             raise Blocked(
                 f"The request was refused by the rule {verdict.rule!r}.", param="messages"
             )
         if verdict.texts is not None:
-            return openai.with_texts(ask.request, verdict.texts)
-        return ask.request
+            way.request = openai.with_texts(way.request, verdict.texts)
 
-    async def _look_up(
-        self, ask: Ask, identity: Identity, request: ChatRequest, facts: Facts
-    ) -> Found:
-        if not self._policy.cache.enabled:
-            return Found("none")
-        facts.fingerprint = fingerprint(request, identity.tenant, self._policy.version)
-        if not ask.read_cache:
+    async def _recall(self, way: Passage) -> None:
+        conversation, tenant = self._rooms.conversation, way.facts.identity.tenant
+        way.recall = await conversation.recall(tenant, way.ask.session, way.request)
+        way.request = way.recall.request
+
+    async def _look_up(self, way: Passage) -> Entry | None:
+        if not way.rules.policy.cache.enabled:
+            return None
+        facts, tenant = way.facts, way.facts.identity.tenant
+        facts.fingerprint = fingerprint(way.request, tenant, way.rules.scope)
+        if not way.ask.read_cache:
             facts.cache = "bypass"
-            return Found("bypass")
+            return None
         try:
-            [found] = await self._rooms.cache.lookup([Lookup(facts.fingerprint, identity.tenant)])
+            [found] = await self._rooms.cache.lookup([Lookup(facts.fingerprint, tenant)])
         except Overloaded as error:  # a cache that is away is a miss
             found = Found("miss")
-            ask.trail.note("cache", "away", why=error.message)
+            way.ask.trail.note("cache", "away", why=error.message)
         facts.cache = found.level
-        ask.trail.note("cache", found.level)
-        return found
+        way.ask.trail.note("cache", found.level)
+        return found.entry
 
-    async def _plan(
-        self, ask: Ask, identity: Identity, request: ChatRequest, recall: Recall
-    ) -> Plan:
-        texts = openai.texts_of(request, identity.tenant).texts
+    async def _plan(self, way: Passage) -> Plan:
+        request, tenant = way.request, way.facts.identity.tenant
         query = PlanQuery(
             model=request.params.model,
             text=openai.last_user_text(request, NEED_CHARS),
             turns=len(request.params.messages),
-            prompt_tokens=estimate_messages(texts),
+            prompt_tokens=estimate_messages(openai.texts_of(request, tenant).texts),
             max_output_tokens=request.max_output_tokens or DEFAULT_REPLY_TOKENS,
             needs=openai.needs_of(request),
-            tenant=identity.tenant,
-            may_shorten=recall.is_active,
+            tenant=tenant,
+            may_shorten=way.recall.is_active,
         )
         [plan] = await self._rooms.router.plan([query])
         if plan.problem is not None:
-            ask.trail.note("router", "refused", code=plan.problem.code)
+            way.ask.trail.note("router", "refused", code=plan.problem.code, plan=plan)
             raise _refusal(plan.problem)
-        ask.trail.note("router", plan.tier, need=plan.need, candidates=len(plan.candidates))
+        way.ask.trail.note("router", plan.tier or "pinned", plan=plan)
         return plan
 
     # ------------------------------------------------------------ the way out
 
-    async def _serve_entry(
-        self, entry: Entry, recall: Recall, facts: Facts, request: ChatRequest
-    ) -> Reply:
+    async def _serve_entry(self, way: Passage, entry: Entry) -> Reply:
         """Replay a stored answer in the shape that was asked for; it costs nothing."""
+        facts = way.facts
         facts.backend, facts.model = entry.backend, entry.model
         facts.age_s = max(0, int(self._rooms.clock.wall() - entry.stored_at))
         facts.usage = Usage(
@@ -243,19 +259,19 @@ class Pipeline:
             completion_tokens=entry.completion_tokens,
             total_tokens=entry.prompt_tokens + entry.completion_tokens,
         )
-        if recall.is_active:
-            await self._remember(recall, replayed_whole(entry).raw, facts)
-        self._settle(facts, saved_micro_usd=entry.cost_micro_usd)
-        if request.streaming:
-            return Reply(facts, chunks=replayed(entry, with_usage=request.wants_usage_chunk))
+        if way.recall.is_active:
+            await self._remember(way, replayed_whole(entry).raw)
+        self._settle(facts, "ok", saved_micro_usd=entry.cost_micro_usd)
+        if way.request.streaming:
+            with_usage = way.request.wants_usage_chunk
+            return Reply(facts, chunks=replayed(entry, with_usage=with_usage))
         return Reply(facts, whole=replayed_whole(entry))
 
-    async def _deliver(
-        self, ask: Ask, request: ChatRequest, recall: Recall, answer: Answer, facts: Facts
-    ) -> Reply:
+    async def _deliver(self, way: Passage, answer: Answer) -> Reply:
+        facts = way.facts
         facts.backend, facts.model = answer.candidate.backend, answer.candidate.model
-        chunks = self._outgoing(ask, request, recall, answer, facts)
-        if request.streaming:
+        chunks = self._outgoing(way, answer)
+        if way.request.streaming:
             return Reply(facts, chunks=chunks, upstream=answer.chunks)
         whole: Chunk | None = None
         async with aclosing(chunks):
@@ -265,72 +281,77 @@ class Pipeline:
             raise UpstreamFailed(f"{facts.backend} sent an empty reply", code="empty_reply")
         return Reply(facts, whole=whole)
 
-    async def _outgoing(
-        self, ask: Ask, request: ChatRequest, recall: Recall, answer: Answer, facts: Facts
-    ) -> AsyncGenerator[list[Chunk], None]:
+    async def _outgoing(self, way: Passage, answer: Answer) -> AsyncGenerator[list[Chunk], None]:
         """The answer on its way to the caller: filtered, remembered, accounted.
 
         Whatever happens (a failure in mid-stream, a caller that leaves), what was used is
         settled; only a reply that came to its end is remembered and kept.
         """
-        record = Record(self._max_entry_bytes)
-        guard = self._guard(ask, facts.identity)
-        strip_usage = request.streaming and not request.wants_usage_chunk
+        facts, record = way.facts, Record(self._max_entry_bytes)
+        status: Status = "failed"
+        guard = self._guard(way)
+        strip_usage = way.request.streaming and not way.request.wants_usage_chunk
         try:
             async with aclosing(answer.chunks) as batches:
                 async for batch in batches:
                     clean = batch if guard is None else await guard.check(batch)
                     record.add(clean)
                     if facts.first_content_ms is None:
-                        facts.first_content_ms = ask.trail.elapsed_ms()
+                        facts.first_content_ms = way.ask.trail.elapsed_ms()
                     if out := _without_usage(clean) if strip_usage else clean:
                         yield out
-            if recall.is_active:
-                await self._remember(recall, record.body(), facts)
+            status = "ok"
+            if way.recall.is_active:
+                await self._remember(way, record.body() if record.is_kept else None)
+        except (GeneratorExit, asyncio.CancelledError):
+            status = "left"
+            raise
         finally:
-            self._account(request, record, facts)
-        self._keep(ask, request, recall, record, facts)
+            self._account(way, record, status)
+        self._keep(way, record)
 
-    def _guard(self, ask: Ask, identity: Identity) -> OutputGuard | None:
-        rules = self._policy.filter
+    def _guard(self, way: Passage) -> OutputGuard | None:
+        rules = way.rules.policy.filter
         if not rules.enabled or rules.output_pii == "off":
             return None
-        return OutputGuard(self._rooms.filter, identity.tenant, ask.trail)
+        return OutputGuard(self._rooms.filter, way.facts.identity.tenant, way.ask.trail)
 
-    async def _remember(self, recall: Recall, body: bytes, facts: Facts) -> None:
-        facts.session_kept = await self._rooms.conversation.remember(recall, answered(body))
+    async def _remember(self, way: Passage, body: bytes | None) -> None:
+        """Keep the turn; one whose answer was too long to hold is not kept, and that is said."""
+        way.facts.session_kept = body is not None and await self._rooms.conversation.remember(
+            way.recall, answered(body)
+        )
 
-    def _keep(
-        self, ask: Ask, request: ChatRequest, recall: Recall, record: Record, facts: Facts
-    ) -> None:
+    def _keep(self, way: Passage, record: Record) -> None:
         """Hand the finished reply to the cache, unless it is not one to serve again."""
-        ttl = ttl_s(request, self._policy.cache) if facts.fingerprint else 0
+        facts, request = way.facts, way.request
+        ttl = ttl_s(request, way.rules.policy.cache) if facts.fingerprint else 0
         whole = record.is_complete or (
             request.max_output_tokens is not None and record.ended_by_limit()
         )
-        if ask.write_cache and ttl and whole and record.is_kept and not recall.shortened:
-            now = self._rooms.clock.wall()
+        if way.ask.write_cache and ttl and whole and record.is_kept and not way.recall.shortened:
             entry = entry_from(
                 record,
                 facts.usage or Usage(),
                 backend=facts.backend,
                 model=facts.model,
                 cost_micro_usd=facts.cost_micro_usd,
-                now=now,
+                now=self._rooms.clock.wall(),
                 ttl_s=ttl,
             )
             self.fills.put(Fill(facts.fingerprint, entry, facts.identity.tenant))
 
     # ----------------------------------------------------------------- the books
 
-    def _account(self, request: ChatRequest, record: Record, facts: Facts) -> None:
+    def _account(self, way: Passage, record: Record, status: Status) -> None:
         """Work out what was used and what it cost. Never waits: it runs while callers leave."""
-        facts.usage = record.usage or _counted(request, record, facts.identity)
-        price = self._prices.price(facts.model)
+        facts = way.facts
+        facts.usage = record.usage or _counted(way, record)
+        price = way.rules.prices.price(facts.model)
         facts.cost_micro_usd = cost_micro_usd(price, facts.usage) if price is not None else 0
-        self._settle(facts)
+        self._settle(facts, status)
 
-    def _settle(self, facts: Facts, *, saved_micro_usd: int = 0) -> None:
+    def _settle(self, facts: Facts, status: Status, *, saved_micro_usd: int = 0) -> None:
         usage = facts.usage or Usage()
         self._rooms.ledger.record(
             Settlement(
@@ -343,6 +364,7 @@ class Pipeline:
                 cost_micro_usd=facts.cost_micro_usd,
                 cache_level=facts.cache,
                 saved_micro_usd=saved_micro_usd,
+                status=status,
             )
         )
 
@@ -354,14 +376,10 @@ def _without_usage(chunks: list[Chunk]) -> list[Chunk]:
     return [chunk for chunk in chunks if not is_usage_only(chunk)]
 
 
-def _counted(request: ChatRequest, record: Record, identity: Identity) -> Usage:
+def _counted(way: Passage, record: Record) -> Usage:
     """Usage where the backend gave none: counted by the same rule the router uses."""
-    texts = openai.texts_of(request, identity.tenant).texts
-    prompt = estimate_messages(texts)
-    completion = estimate_tokens(record.text())
-    return Usage(
-        prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
-    )
+    texts = openai.texts_of(way.request, way.facts.identity.tenant).texts
+    return count_usage(texts, record.text(), estimate_tokens)
 
 
 def _refusal(problem: Problem) -> GatewayError:

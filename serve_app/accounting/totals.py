@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from msgspec import Struct, structs
 
 _HITS = frozenset({"l1", "l2", "semantic"})
 _NAME_CHARS = 128
+
+
+Status = Literal["ok", "failed", "left"]
 
 
 class Settlement(Struct, frozen=True, gc=False):
@@ -24,7 +28,8 @@ class Settlement(Struct, frozen=True, gc=False):
     cache_level: str = "none"
     saved_micro_usd: int = 0
     """What the answer cost when it was made, if the cache served it now."""
-    status: str = "ok"
+    status: Status = "ok"
+    """`ok`, `failed` (the answer broke off) or `left` (the caller did)."""
 
 
 class Sums(Struct):
@@ -42,7 +47,7 @@ class Sums(Struct):
 
     def add(self, settled: Settlement) -> None:
         self.requests += 1
-        self.failed += settled.status != "ok"
+        self.failed += settled.status == "failed"
         self.cost_micro_usd += settled.cost_micro_usd
         self.saved_micro_usd += settled.saved_micro_usd
         if settled.cache_level in _HITS:

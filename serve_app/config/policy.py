@@ -117,6 +117,12 @@ class Policy(Section):
         policy can see that it has arrived."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
+    def answer_scope(self) -> str:
+        """Names what of this policy decides what an answer says: its version, the filter's rules
+        and the routes. An answer kept under other rules is not served under these."""
+        parts = [self.version, self.filter.model_dump_json(), self.routing.model_dump_json()]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
     @field_validator("prices")
     @classmethod
     def _named(cls, value: dict[str, Price]) -> dict[str, Price]:

@@ -46,6 +46,7 @@ class HouseRoutes:
         catalog: Catalog,
         names: Callable[[], list[ModelName]],
         policy: Callable[[], PolicyState],
+        lost: Callable[[], dict[str, int]],
         desk: Desk,
         metrics: Metrics,
         observer: Observer,
@@ -57,6 +58,7 @@ class HouseRoutes:
         self._catalog = catalog
         self._names = names
         self._policy = policy
+        self._lost = lost
         self._desk = desk
         self._metrics = metrics
         self._observer = observer
@@ -105,6 +107,8 @@ class HouseRoutes:
         """GET /metrics, in Prometheus' text format."""
         self._observer.flush()
         self._metrics.running.set(self._desk.running)
+        for what, count in self._lost().items():
+            self._metrics.lose(what, count)
         text = await asyncio.to_thread(self._metrics.render)
         await exchange.answer(200, text, [(b"content-type", CONTENT_TYPE.encode())])
 

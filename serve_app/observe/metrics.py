@@ -45,6 +45,16 @@ class Metrics:
             ["replica"],
             registry=self.registry,
         ).labels(replica)
+        self.lost = Gauge(
+            "serve_app_lost",
+            "What had to be given up since this replica started, because a buffer was full",
+            ["replica", "what"],
+            registry=self.registry,
+        )
+
+    def lose(self, what: str, count: int) -> None:
+        """Show how much of something was given up so far."""
+        self.lost.labels(self._replica, what).set(count)
 
     def _counter(self, name: str, what: str, labels: list[str]) -> Counter:
         return Counter(f"serve_app_{name}", what, ["replica", *labels], registry=self.registry)

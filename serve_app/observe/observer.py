@@ -132,6 +132,9 @@ def _line(end: RequestEnd) -> dict[str, Any]:
         line["error"] = end.error
     if end.first_content_s is not None:
         line["first_content_ms"] = round(end.first_content_s * 1000, 2)
+    for note in end.trail.notes:
+        if note.stage == "router":
+            line["tier"], line["need"] = note.decision, round(note.facts["plan"].need, 2)
     attempts = [
         {"outcome": note.decision, **{k: v for k, v in note.facts.items() if k != "why"}}
         for note in end.trail.notes

@@ -79,7 +79,7 @@ async def line_to(valkey: EmbeddedValkey) -> AsyncIterator[tuple[Line, Store]]:
 async def test_sums_by_tenant_user_and_model(ledger: Ledger) -> None:
     ledger.record(settled("ann", "small"))
     ledger.record(settled("ann", "large", cost_micro_usd=100))
-    ledger.record(settled("bob", "small", status="upstream_failed", cost_micro_usd=0))
+    ledger.record(settled("bob", "small", status="failed", cost_micro_usd=0))
     ledger.record(settled("zoe", tenant="other"))
     assert await ledger.flush()
     totals = await ledger.totals("acme")

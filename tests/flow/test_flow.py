@@ -160,3 +160,47 @@ async def test_without_redis_plain_requests_are_answered_and_sessions_refused(
         async with flow.http.get("/health/readiness") as answer:
             assert answer.status == 503
             assert (await answer.json())["checks"]["redis"]["ok"] is False
+
+
+async def test_an_answer_kept_under_other_rules_is_not_served_under_these(
+    flow: Flow, provider: ScriptedProvider
+) -> None:
+    provider.script("ok", "emails")
+    flow.house.apply(policy(filter={"output_pii": "off"}))
+    _, _, raw = await flow.chat()
+    assert "@" in raw["choices"][0]["message"]["content"]
+    flow.house.apply(policy())
+    _, headers, clean = await flow.chat()
+    assert headers["x-serve-app-cache"] == "miss"
+    assert "@" not in clean["choices"][0]["message"]["content"]
+
+
+async def test_an_answer_that_broke_off_counts_as_failed(
+    flow: Flow, provider: ScriptedProvider
+) -> None:
+    provider.script("ok", "cut-after-3")
+    await flow.chat(stream=True)
+
+    async def settled() -> Any:
+        return (await flow.house.ledger.totals("default")).total.failed
+
+    assert await until(settled) == 1
+
+
+async def test_an_answer_too_long_to_hold_leaves_no_empty_turn(
+    open_flow: Open, provider: ScriptedProvider
+) -> None:
+    async with open_flow({"cache": {"max_entry_bytes": 600}}) as flow:
+        status, body = await flow.agent(session_id="s", message="word " * 300, model="ok")
+        assert status == 200
+        assert len(body["message"]) > 600
+        provider.script("ok", "echo")
+        _, body = await flow.agent(session_id="s", message="now", model="ok")
+    assert [m["content"] for m in json.loads(body["message"])["messages"]] == ["now"]
+
+
+async def test_metrics_say_what_was_given_up(flow: Flow) -> None:
+    async with flow.http.get("/metrics") as answer:
+        text = await answer.text()
+    for what in ("cache_fills", "request_ends", "settlements"):
+        assert f'serve_app_lost{{replica="r1",what="{what}"}} 0.0' in text

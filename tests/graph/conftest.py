@@ -30,29 +30,36 @@ def share_model(instance: Instance) -> None:
     os.symlink(shared.parent, ours.parent)
 
 
-def running(name: str, config: str, overlays: list[Path], base_url: str) -> Iterator[Instance]:
+def made(name: str, config: str, overlays: list[Path], base_url: str) -> Instance:
     where = folder(name)
     instance = Instance(where, config, [*overlays, provider_overlay(where, base_url)], KEYS)
     share_model(instance)
-    instance.up()
-    try:
-        yield instance
-    finally:
-        instance.down()
-        instance.remove()
+    return instance
 
 
 @pytest.fixture(scope="session")
 def personal(provider_process: ScriptedProvider) -> Iterator[Instance]:
-    """configs/personal.yaml: every stage in the ingress replica, the real model on vLLM."""
-    yield from running("p", "configs/personal.yaml", [], provider_process.base_url)
+    """configs/personal.yaml by `make serve`: every stage in the ingress replica, the real model."""
+    instance = made("p", "configs/personal.yaml", [], provider_process.base_url)
+    making = instance.serve()
+    try:
+        yield instance
+    finally:
+        instance.interrupt(making)
+        instance.remove()
 
 
 @pytest.fixture(scope="session")
 def enterprise(provider_process: ScriptedProvider) -> Iterator[Instance]:
     """configs/enterprise.yaml on a small machine: every stage a deployment of its own."""
     small = ROOT / "configs/overlays/small-machine.yaml"
-    yield from running("e", "configs/enterprise.yaml", [small], provider_process.base_url)
+    instance = made("e", "configs/enterprise.yaml", [small], provider_process.base_url)
+    instance.up()
+    try:
+        yield instance
+    finally:
+        instance.down()
+        instance.remove()
 
 
 @pytest.fixture(params=["personal", "enterprise"])

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -88,6 +91,33 @@ class Instance:
         done = self.run(*self.up_words(), limit_s=UP_LIMIT_S)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{self.logs()}"
         return self
+
+    def serve(self) -> subprocess.Popen[bytes]:
+        """`make serve`, as the README says, until it is ready; end it with `interrupt`."""
+        words = shlex.join(self.up_words()[1:])
+        environ = {k: v for k, v in self.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+        self.folder.joinpath("data").mkdir(exist_ok=True)
+        with (self.folder / "make.log").open("wb") as log:
+            making = subprocess.Popen(
+                ["make", "serve", f"ARGS={words}", "EXTRA=cpu"],
+                env=environ, cwd=ROOT, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        end = time.monotonic() + UP_LIMIT_S
+        while self.run("status").returncode != 0:
+            assert making.poll() is None, self.made() + self.logs()
+            assert time.monotonic() < end, self.made() + self.logs()
+        return making
+
+    def interrupt(self, making: subprocess.Popen[bytes]) -> None:
+        """Ctrl-C in the terminal of `make serve`; nothing may be left."""
+        os.killpg(making.pid, signal.SIGINT)
+        making.wait(120)
+        assert "nothing is left behind" in self.made(), self.made()
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", self.port)) != 0
+
+    def made(self) -> str:
+        return (self.folder / "make.log").read_text(encoding="utf-8", errors="replace")[-4000:]
 
     def down(self) -> None:
         done = self.run("down")

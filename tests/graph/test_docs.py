@@ -13,7 +13,7 @@ from instances import ROOT, Instance
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(700)]
 
 ELSEWHERE = {
-    "make serve": "tests/cli/test_cli_life.py",
+    "make serve": "tests/graph/conftest.py",
     "make test": ".ci/run",
     "serve-app up": "tests/graph/conftest.py",
     "serve-app down": "tests/graph/conftest.py",

@@ -151,7 +151,6 @@ async def test_an_ingress_replica_killed_under_load_comes_back(
     load = await under_load(gateway, "cheap", harm)
     clear = {"right", "error 500", "error 502", "error 503", "ServerDisconnectedError"}
     assert set(load.ends) <= clear, load.ends
-    print(f"killed replica: {dict(load.ends)}, slowest {load.slowest_s:.1f} s")
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -174,6 +173,4 @@ async def test_a_caller_that_leaves_frees_the_provider(
         else:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
-    left = time.monotonic()
-    assert await asyncio.to_thread(provider.wait, model, "aborted")
-    assert time.monotonic() - left < 5
+    assert await asyncio.to_thread(provider.wait, model, "aborted", 1, 5)
