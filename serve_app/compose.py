@@ -45,6 +45,7 @@ from serve_app.sessions.conversation import Conversation
 from serve_app.sessions.store import Conversations
 from serve_app.sessions.tokens import HeuristicCounter, TokenCounter, counters
 from serve_app.store.client import Store
+from serve_app.vitals.book import Vitals
 
 CLOSE_LIMIT_S = 5.0
 
@@ -86,7 +87,8 @@ class Maker:
         return RouterStage(self.args.backends, policy.routing, self.environ)
 
     def hosted(self, settings: HostedBackend) -> HostedOpenAI:
-        key = self.environ.get(settings.api_key_env) if settings.api_key_env else None
+        found = [self.environ.get(name, "").strip() for name in settings.api_key_env]
+        key = next(filter(None, found), None)
         return HostedOpenAI(settings, key, self.clock)
 
     def counters(self) -> dict[str, TokenCounter]:
@@ -141,6 +143,7 @@ class House:
         self._cache = stages.cache or maker.cache(policy)
         self._router = stages.router or maker.router(policy)
         self._backends = _backends(maker, stages, transports)
+        self._vitals = Vitals(clock)
         self._admission = Admission(policy.admission, maker.store, clock)
         self.ledger = Ledger(maker.store, clock)
         sessions = Conversations(maker.store, args.conversation, clock)
@@ -153,7 +156,7 @@ class House:
             conversation=self._conversation,
             cache=self._cache,
             router=self._router,
-            executor=Executor(self._backends, clock, random.Random()),  # noqa: S311
+            executor=Executor(self._backends, self._vitals, clock, random.Random()),  # noqa: S311
             ledger=self.ledger,
             clock=clock,
         )

@@ -11,7 +11,7 @@ import serve_app
 
 ROOT = Path(serve_app.__file__).parent
 
-ROOMS = {"filters", "cache", "routing", "backends", "sessions", "accounting", "admission"}
+ROOMS = {"vitals", "filters", "cache", "routing", "backends", "sessions", "accounting", "admission"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "core": set(),
@@ -19,8 +19,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"core", "config"},
     "models": {"core", "config"},
     "filters": {"core", "config"},
-    "routing": {"core", "config"},
-    "backends": {"core", "config"},
+    "vitals": {"core", "config", "store"},
+    "routing": {"core", "config", "vitals"},
+    "backends": {"core", "config", "vitals"},
     "cache": {"core", "config", "store"},
     "admission": {"core", "config", "store"},
     "sessions": {"core", "config", "store"},

@@ -7,12 +7,14 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from serve_app.core.types import Chunk
+from serve_app.core.types import Chunk, Endpoint, Headroom
 
-FailureKind = Literal["transient", "candidate", "caller"]
+FailureKind = Literal["transient", "candidate", "caller", "content"]
 """`transient`: trying again may help (429, 5xx, reset, time-out, truncated).
 `candidate`: this candidate will not do, another may (bad key, unknown model, prompt too long).
-`caller`: the request is wrong wherever it goes; straight back to the caller."""
+`caller`: the request is wrong wherever it goes; straight back to the caller.
+`content`: the provider's content policy refused it; back to the caller unless policy says to
+ask another candidate."""
 
 
 class Call(Struct, frozen=True, gc=False):
@@ -28,6 +30,10 @@ class Call(Struct, frozen=True, gc=False):
     """Seconds this attempt may take in all; the backend's own limits also hold."""
     choices: int = 1
     """How many answers were asked for (`n`): a stream is complete when each has ended."""
+    endpoint: Endpoint = "chat"
+    prefix: str = ""
+    """The beginning of the answer, to be gone on from. The backend asks for it in its own way;
+    the chunks it yields then hold only what comes after it."""
 
 
 FULL = "full"
@@ -94,6 +100,10 @@ class Backend(Protocol):
         Raises:
             AttemptFailed: before or after chunks were yielded.
         """
+
+    def headroom(self, model: str) -> Headroom | None:
+        """What the provider's rate limits still allow, as its last answer said; None: unknown.
+        `resets_in_s` counts from now."""
 
     async def health(self) -> Health:
         """Whether calls can be expected to work, from what is known; never a paid request."""

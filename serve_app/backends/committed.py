@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from serve_app.backends.base import AttemptFailed, Batches
-from serve_app.backends.breaker import Breaker
 from serve_app.core.errors import UpstreamFailed
 from serve_app.core.trail import Trail
 from serve_app.core.types import Candidate, Chunk
+from serve_app.vitals.breaker import Breaker
 
 
 class Committed:

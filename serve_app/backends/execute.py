@@ -14,7 +14,6 @@ import msgspec
 from msgspec import Raw, Struct
 
 from serve_app.backends.base import FULL, AttemptFailed, Backend, Batches, Call
-from serve_app.backends.breaker import Breaker, Breakers
 from serve_app.backends.committed import Committed
 from serve_app.backends.patience import TIMEOUT
 from serve_app.backends.refusal import CONTEXT
@@ -22,6 +21,8 @@ from serve_app.backends.tries import MIN_ATTEMPT_S, Tries
 from serve_app.core.clock import Clock
 from serve_app.core.trail import Trail
 from serve_app.core.types import Candidate, ChatRequest, Chunk, Plan
+from serve_app.vitals.book import Vitals
+from serve_app.vitals.breaker import Breaker
 
 BACKOFF_S = 0.1
 """Mean pause before the one retry at the same candidate."""
@@ -49,6 +50,7 @@ class Executor:
 
     Args:
         backends: by name.
+        vitals: of their models; read and written.
         rng: for the jitter of pauses.
         sleep: how to wait, in seconds.
     """
@@ -56,6 +58,7 @@ class Executor:
     def __init__(
         self,
         backends: Mapping[str, Backend],
+        vitals: Vitals,
         clock: Clock,
         rng: Random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -64,7 +67,7 @@ class Executor:
         self._clock = clock
         self._rng = rng
         self._sleep = sleep
-        self.breakers = Breakers(clock)
+        self._vitals = vitals
 
     async def start(
         self,
@@ -90,22 +93,25 @@ class Executor:
         for candidate in plan.candidates:
             if candidate.backend not in self._backends:
                 tries.skipped(candidate, "the backend is off")
-            elif not self.breakers.of(candidate.backend, candidate.model).allows():
+            elif not await self._vitals.may_try(candidate.backend, candidate.model):
                 resting.append(candidate)
                 tries.skipped(candidate, "it failed too often lately")
             elif (answer := await self._try(candidate, tries, prepare)) is not None:
                 return answer
         if resting and not tries.count:
-            longest = min(resting, key=lambda c: self.breakers.of(c.backend, c.model).failed_at)
+            longest = min(resting, key=lambda c: self._breaker(c).failed_at)
             if (answer := await self._try(longest, tries, prepare)) is not None:
                 return answer
         raise tries.all_failed()
+
+    def _breaker(self, candidate: Candidate) -> Breaker:
+        return self._vitals.of(candidate.backend, candidate.model).breaker
 
     async def _try(
         self, candidate: Candidate, tries: Tries, prepare: Prepare | None
     ) -> Answer | None:
         """One candidate, a second time if that can help; None if another has to do it."""
-        breaker = self.breakers.of(candidate.backend, candidate.model)
+        breaker = self._breaker(candidate)
         body = upstream_body(tries.request, candidate, prepare)
         for is_last in (False, True):
             began = tries.begin()

@@ -10,7 +10,7 @@ from serve_app.backends.base import FULL, AttemptFailed, Call, Health
 from serve_app.backends.patience import Patience
 from serve_app.backends.reply import ReplyStream, decode_whole
 from serve_app.config.structure import LocalBackend
-from serve_app.core.types import Chunk
+from serve_app.core.types import Chunk, Headroom
 
 MAX_BODY_BYTES = 32 << 20
 
@@ -84,6 +84,10 @@ class LocalVLLM:
             idle_s=limits.idle_s,
             total_s=total_s,
         )
+
+    def headroom(self, model: str) -> Headroom | None:
+        """None: nobody limits the rate here but `max_running`."""
+        return None
 
     async def health(self) -> Health:
         return await self._transport.health()

@@ -19,7 +19,7 @@ from serve_app.backends.reply import ReplyStream, decode_whole
 from serve_app.config.structure import HostedBackend
 from serve_app.core.clock import Clock
 from serve_app.core.errors import PolicyRejected
-from serve_app.core.types import Chunk
+from serve_app.core.types import Chunk, Headroom
 
 MAX_REFUSAL_BYTES = 64 << 10
 
@@ -106,6 +106,9 @@ class HostedOpenAI:
         if failed.kind != "caller" and failed.code != CONTEXT:
             self._failed_at = self._clock.monotonic()
             self._failed_with = str(failed)
+
+    def headroom(self, model: str) -> Headroom | None:
+        return None
 
     async def health(self) -> Health:
         """What the last call said; a failure is forgotten after `FAILURE_AGE_S`."""

@@ -51,19 +51,23 @@ class Deployment:
 
     def hosted_with_key(self, environ: Mapping[str, str]) -> list[str]:
         """Names of the hosted backends that are on."""
-        return [b.name for b in self._hosted() if not b.api_key_env or environ.get(b.api_key_env)]
+        return [b.name for b in self._hosted() if _has_key(b, environ)]
 
     def missing_keys(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Hosted backends that are off, with the environment variable that turns them on."""
+        """Hosted backends that are off, with the environment variables that turn them on."""
         return {
-            b.name: b.api_key_env
-            for b in self._hosted()
-            if b.api_key_env and not environ.get(b.api_key_env)
+            b.name: " or ".join(b.api_key_env) for b in self._hosted() if not _has_key(b, environ)
         }
 
     def _hosted(self) -> Iterator[HostedBackend]:
         for app in self.gateways:
             yield from app.hosted()
+
+
+def _has_key(backend: HostedBackend, environ: Mapping[str, str]) -> bool:
+    """True too for one that needs no key, or has it in a file."""
+    names = backend.api_key_env
+    return not names or bool(backend.api_key_file) or any(environ.get(n) for n in names)
 
 
 def deployment_names(args: GatewayArgs) -> list[str]:

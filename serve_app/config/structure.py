@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Placement = Literal["fused", "deployed"]
 
@@ -49,12 +49,24 @@ class PlacementSettings(Section):
 
 
 Capability = Literal[
-    "tools", "parallel_tools", "json_object", "json_schema", "vision", "logprobs", "n", "seed"
+    "tools",
+    "parallel_tools",
+    "json_object",
+    "json_schema",
+    "vision",
+    "logprobs",
+    "n",
+    "seed",
+    "reasoning",
+    "prefix",
 ]
+"""`prefix`: goes on from an assistant message that was begun. `reasoning`: takes
+`reasoning_effort`. A request that needs one only goes to models that have it."""
 
 
 class ModelSettings(Section):
     id: str = Field(min_length=1, description="The model's name at the backend.")
+    kind: Literal["chat", "embedding"] = "chat"
     context: int = Field(gt=0, description="Context window in tokens, prompt and answer together.")
     max_output: int | None = Field(default=None, gt=0, description="Longest answer in tokens.")
     capabilities: list[Capability] = Field(
@@ -71,19 +83,70 @@ class BackendTimeouts(Section):
     total_s: float = Field(default=300.0, gt=0, description="One attempt from start to end.")
 
 
+class Quirks(Section):
+    """In what a provider's API differs from its dialect's. Presets (`provider:`) fill them in."""
+
+    prefix: Literal["none", "bare", "partial", "prefix", "vllm"] = Field(
+        default="none",
+        description="How a begun answer is handed over: as a last assistant message as it is "
+        "(`bare`), with `partial: true` (`partial`), with `prefix: true` (`prefix`), or with "
+        "`continue_final_message` (`vllm`).",
+    )
+    auth: Literal["bearer", "api-key", "x-api-key", "x-goog-api-key"] = Field(
+        default="bearer", description="Header that carries the key."
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict, description="Fixed headers of every request; never a secret."
+    )
+    query: dict[str, str] = Field(
+        default_factory=dict, description="Fixed query parameters, such as Azure's `api-version`."
+    )
+    path: str = Field(
+        default="",
+        description="Path of chat requests after `base_url`, where it is not the dialect's. "
+        "`{model}` is the model's name.",
+    )
+    drop: list[str] = Field(
+        default_factory=list, description="Request fields that the provider does not take."
+    )
+    rename: dict[str, str] = Field(
+        default_factory=dict,
+        description="Request fields that have another name there, such as "
+        "`max_completion_tokens: max_tokens`.",
+    )
+    stream_usage: bool = Field(
+        default=True, description="Takes `stream_options.include_usage`; false: it is left out."
+    )
+
+
 class HostedBackend(Section):
-    """An OpenAI-compatible API somewhere else."""
+    """An API somewhere else. `kind` is its dialect."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
-    kind: Literal["openai"] = "openai"
-    base_url: str = Field(pattern=r"^https?://", description="Up to the version: `.../v1`.")
-    api_key_env: str | None = Field(
+    kind: Literal["openai", "anthropic", "gemini"] = "openai"
+    provider: str | None = Field(
         default=None,
-        description="Environment variable with the key. Named but absent: the backend is off.",
+        description="A preset of providers.yaml (`serve-app` ships one for each common provider): "
+        "fills in whatever of this backend is not given.",
+    )
+    base_url: str = Field(pattern=r"^https?://", description="Up to the version: `.../v1`.")
+    api_key_env: list[str] = Field(
+        default_factory=list,
+        description="Environment variables with keys, one or several; several are used in turn. "
+        "Named but all absent: the backend is off.",
+    )
+    api_key_file: str | None = Field(
+        default=None, description="File with a key a line; read again when it changes."
     )
     models: list[ModelSettings] = Field(min_length=1)
+    quirks: Quirks = Quirks()
     timeouts: BackendTimeouts = BackendTimeouts()
     max_connections: int = Field(default=512, gt=0, description="To this backend, per replica.")
+
+    @field_validator("api_key_env", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else [] if value is None else value
 
 
 class LocalBackend(Section):
@@ -172,6 +235,7 @@ class ModelArgs(Section):
         description="`embedded` (SmolLM2-135M-Instruct), a local folder, or a hub name.",
     )
     deployment: str = "LocalModel"
+    task: Literal["chat", "embed"] = "chat"
     device: Literal["auto", "gpu", "cpu"] = "auto"
     context: int = Field(default=2048, gt=0)
     max_running: int = Field(default=8, gt=0, description="Sequences in one vLLM batch.")

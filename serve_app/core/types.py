@@ -8,7 +8,7 @@ do look at. A reply is a sequence of `Chunk`s; a non-streaming reply is one chun
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
@@ -23,6 +23,9 @@ class Identity(Struct, frozen=True):
 
 
 # ------------------------------------------------------------------ request
+
+Endpoint = Literal["chat", "embeddings"]
+"""What kind of answer a request wants; a model answers one kind."""
 
 
 class ContentPart(Struct, frozen=True, gc=False):
@@ -94,10 +97,15 @@ def _raw(changes: dict[str, bytes]) -> dict[str, Raw]:
 
 
 class ChatRequest(Struct, frozen=True):
-    """A checked chat request: every top-level field as sent, and the typed view."""
+    """A checked request: every top-level field as sent, and the typed view.
+
+    A request for embeddings is one too: `fields` hold its `input` as sent, and the view shows
+    each text of it as a user message, so that filters and counts see them like any other.
+    """
 
     fields: dict[str, Raw]
     params: ChatParams
+    endpoint: Endpoint = "chat"
 
     def body(self, **changes: bytes) -> bytes:
         """The request as JSON with some top-level fields replaced (values are raw JSON)."""
@@ -198,6 +206,12 @@ class Candidate(Struct, frozen=True, gc=False):
     reason: str
     context: int
     """Context window of the model in tokens, prompt and answer together."""
+    prefix: bool = False
+    """True if the model goes on from the beginning of an answer (an assistant prefix)."""
+    cost_micro_usd: int | None = None
+    """Expected cost of the request there, None where no price is known."""
+    first_token_s: float | None = None
+    """Expected seconds to the first token there, None before it was ever measured."""
 
 
 class Exclusion(Struct, frozen=True, gc=False):
@@ -224,6 +238,10 @@ class Plan(Struct, frozen=True):
     """Estimated need of reasoning, 0 (none) to 1 (certain)."""
     signals: dict[str, float] = field(default_factory=dict)
     tier: str = ""
+    strategy: str = ""
+    """By which rule the candidates were put in order."""
+    arm: str = ""
+    """The arm of a weighted split that this request fell into, as `backend/model`."""
     problem: Problem | None = None
 
 
@@ -241,6 +259,46 @@ class PlanQuery(Struct, frozen=True, gc=False):
     tenant: str = "default"
     may_shorten: bool = False
     """True if the prompt may be cut to fit a smaller model (stored conversations)."""
+    endpoint: Endpoint = "chat"
+    conversation: str = ""
+    """Digest of the conversation's beginning: equal for all requests of one tool loop or
+    session, empty for a request that begins one."""
+    opening_tokens: int = 0
+    """Tokens up to the last user message: what tool calls and results add leaves it as it is."""
+    warm: str = ""
+    """`backend/model` that answered this conversation last and may have its prompt cached."""
+
+
+# ------------------------------------------------------------------- vitals
+
+
+class Headroom(Struct, frozen=True, gc=False):
+    """What a provider's rate limits still allow, as its headers said. None: it did not say."""
+
+    requests_left: int | None = None
+    tokens_left: int | None = None
+    resets_in_s: float = 0.0
+    """Seconds from the moment it was read until what is left is whole again."""
+
+
+class Reading(Struct, frozen=True, gc=False):
+    """How one model at one backend is doing, over all replicas as far as known here."""
+
+    first_token_p50_s: float | None = None
+    first_token_p95_s: float | None = None
+    tokens_per_s: float | None = None
+    """Of one answer, after its first token."""
+    error_rate: float = 0.0
+    """Share of failed attempts, 0 to 1, of the recent ones."""
+    samples: int = 0
+    running: int = 0
+    """Calls under way."""
+    open_for_s: float = 0.0
+    """Seconds until the breaker lets a probe through; 0: closed, or a probe may go."""
+    is_open: bool = False
+    away: str = ""
+    """Why it cannot be asked now (model not up, key refused); empty: it can."""
+    headroom: Headroom | None = None
 
 
 # ------------------------------------------------------------------ filters

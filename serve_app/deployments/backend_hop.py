@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from serve_app.backends.base import AttemptFailed, Backend, Call, FailureKind, Health
 from serve_app.backends.patience import TIMEOUT
-from serve_app.core.types import Chunk
+from serve_app.core.types import Chunk, Headroom
 from serve_app.deployments.hop import HopFailed
 
 GATHER_S = 0.003
@@ -241,6 +241,9 @@ class RemoteBackend:
         finally:
             limit.cancel()
             self._abandon(pending)
+
+    def headroom(self, model: str) -> Headroom | None:
+        return None
 
     async def health(self) -> Health:
         try:

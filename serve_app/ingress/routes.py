@@ -26,7 +26,7 @@ class WorkRoutes:
         self._pipeline = pipeline
         self._settings = settings
         self._clock = clock
-        self.busy_message: str | None = None
+        self.busy_message: str | dict[str, str] | None = None
 
     async def chat_completions(self, exchange: Exchange) -> None:
         """POST /v1/chat/completions."""
@@ -48,7 +48,7 @@ class WorkRoutes:
         try:
             reply = await self._ask(exchange, ask)
         except UpstreamFailed:
-            if self.busy_message is None:
+            if not isinstance(self.busy_message, str):
                 raise
             await exchange.answer(
                 503, agent.encode(asked.session_id, self.busy_message, "", None), [JSON]

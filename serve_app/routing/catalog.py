@@ -8,6 +8,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from serve_app.config.structure import HostedBackend, LocalBackend
+from serve_app.core.types import Endpoint
 
 
 class Model(Struct, frozen=True, gc=False):
@@ -23,6 +24,7 @@ class Model(Struct, frozen=True, gc=False):
     """Tokens, prompt and answer together."""
     max_output: int | None
     capabilities: frozenset[str]
+    endpoint: Endpoint = "chat"
     off: str = ""
     """Why the backend is off and what turns it on; empty: it is on."""
 
@@ -99,12 +101,15 @@ class Catalog:
 
 
 def _why_off(backend: HostedBackend | LocalBackend, environ: Mapping[str, str]) -> str:
-    if isinstance(backend, LocalBackend) or backend.api_key_env is None:
+    if isinstance(backend, LocalBackend) or backend.api_key_file or not backend.api_key_env:
         return ""
-    if environ.get(backend.api_key_env, "").strip():
+    names = backend.api_key_env
+    if any(environ.get(name, "").strip() for name in names):
         return ""
-    state = "empty" if backend.api_key_env in environ else "not set"
-    return f"environment variable {backend.api_key_env} is {state}"
+    if len(names) > 1:
+        return f"none of the environment variables {', '.join(names)} is set"
+    state = "empty" if names[0] in environ else "not set"
+    return f"environment variable {names[0]} is {state}"
 
 
 def _models(backend: HostedBackend | LocalBackend, off: str) -> Iterator[Model]:
@@ -117,5 +122,6 @@ def _models(backend: HostedBackend | LocalBackend, off: str) -> Iterator[Model]:
             context=settings.context,
             max_output=settings.max_output,
             capabilities=frozenset(settings.capabilities),
+            endpoint="embeddings" if settings.kind == "embedding" else "chat",
             off=off,
         )

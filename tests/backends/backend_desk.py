@@ -17,6 +17,7 @@ from serve_app.core.errors import (
 )
 from serve_app.core.trail import Trail
 from serve_app.core.types import Candidate
+from serve_app.vitals.book import Vitals
 
 Body = Callable[[Candidate], dict[str, bytes]]
 
@@ -28,8 +29,10 @@ class Desk:
         self.pauses: list[float] = []
         self.trail = Trail("req-1")
         self.clock = SystemClock()
+        self.vitals = Vitals(self.clock)
         self.executor = Executor(
             {backend.name: backend for backend in backends},
+            self.vitals,
             self.clock,
             random.Random(7),
             self._sleep,
@@ -65,5 +68,5 @@ class Desk:
     async def open_breaker(self, name: str) -> None:
         """Let a candidate fail until it is left alone."""
         backend, model = name.split("/")
-        while not self.executor.breakers.of(backend, model).is_open:
+        while not self.vitals.of(backend, model).breaker.is_open:
             await self.fail(name)

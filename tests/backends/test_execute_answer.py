@@ -8,7 +8,6 @@ from backend_calls import ANSWER, chat, collect, plan, text_of
 from backend_desk import Desk
 from provider.fixtures import ScriptedProvider
 
-from serve_app.backends.breaker import FAILURES
 from serve_app.backends.execute import Executor
 from serve_app.core.clock import FakeClock
 from serve_app.core.errors import (
@@ -16,6 +15,8 @@ from serve_app.core.errors import (
 )
 from serve_app.core.trail import Trail
 from serve_app.core.types import Chunk
+from serve_app.vitals.book import Vitals
+from serve_app.vitals.breaker import FAILURES
 
 BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 
@@ -115,10 +116,10 @@ async def test_streams_that_always_break_open_the_breaker(desk: Desk) -> None:
         answer = await desk.start("first/cut-after-3")
         with pytest.raises(UpstreamFailed):
             await collect(answer.chunks)
-    assert not desk.executor.breakers.of("first", "cut-after-3").allows()
+    assert not desk.vitals.of("first", "cut-after-3").breaker.allows()
 
 
 async def test_an_empty_plan_is_a_failure_and_not_a_hang() -> None:
-    executor = Executor({}, FakeClock(0.0), random.Random(7))
+    executor = Executor({}, Vitals(FakeClock()), FakeClock(0.0), random.Random(7))
     with pytest.raises(UpstreamFailed):
         await executor.start(plan(), chat(), Trail("r"), 10.0)

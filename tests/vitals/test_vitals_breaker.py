@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from serve_app.backends.breaker import FAILURES, MAX_REST_S, OPEN_S, Breaker, Breakers
 from serve_app.core.clock import FakeClock
+from serve_app.vitals.breaker import FAILURES, MAX_REST_S, OPEN_S, Breaker
 
 
 @pytest.fixture
@@ -96,9 +96,3 @@ def test_nobody_rests_for_ever(clock: FakeClock) -> None:
     breaker.rest(86_400.0)
     clock.advance(MAX_REST_S)
     assert breaker.allows()
-
-
-def test_each_model_of_a_backend_has_its_own(clock: FakeClock) -> None:
-    breakers = Breakers(clock)
-    assert breakers.of("a", "m") is breakers.of("a", "m")
-    assert breakers.of("a", "m") is not breakers.of("a", "n")

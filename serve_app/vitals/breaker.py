@@ -61,17 +61,3 @@ class Breaker:
     def _open(self, seconds: float) -> None:
         self.is_open = True
         self._next_try_at = max(self._next_try_at, self.failed_at + seconds)
-
-
-class Breakers:
-    """The breakers of one process by backend and model; their number is that of the config."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._by_name: dict[tuple[str, str], Breaker] = {}
-
-    def of(self, backend: str, model: str) -> Breaker:
-        breaker = self._by_name.get((backend, model))
-        if breaker is None:
-            breaker = self._by_name[backend, model] = Breaker(self._clock)
-        return breaker
