@@ -174,8 +174,8 @@ class Chunk(Struct):
 
     `raw` is the JSON exactly as the backend sent it (without SSE framing); it is what goes out
     as long as nobody changed the chunk, and empty once somebody did. `whole` marks a complete
-    non-streaming reply: `raw` is then a `chat.completion` object. Both names are chosen so
-    that no provider's JSON can set them.
+    non-streaming reply: `raw` is then a `chat.completion` object (or the list of embeddings).
+    The names of these fields are chosen so that no provider's JSON can set them.
     """
 
     id: str = ""
@@ -185,6 +185,8 @@ class Chunk(Struct):
     usage: Usage | None = None
     raw: bytes = field(default=b"", name="serve_app.raw")
     whole: bool = field(default=False, name="serve_app.whole")
+    skipped: int = field(default=0, name="serve_app.skipped")
+    """Malformed events that were left out just before this one."""
 
     def has_content(self) -> bool:
         """True if a caller would see something of this chunk: text, reasoning, a tool call."""
