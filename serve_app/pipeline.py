@@ -15,12 +15,10 @@ from contextlib import aclosing
 
 from msgspec import Struct
 
-from serve_app.accounting.ledger import Ledger, Settlement
-from serve_app.accounting.meter import cost_micro_usd, count_usage
+from serve_app.accounting.ledger import Ledger
 from serve_app.accounting.prices import PriceList
 from serve_app.accounting.totals import Status
 from serve_app.admission.porter import Admission
-from serve_app.backends.committed import Committed
 from serve_app.backends.execute import Answer, Executor
 from serve_app.cache.base import Cache
 from serve_app.cache.key import fingerprint
@@ -35,103 +33,22 @@ from serve_app.core.errors import (
     Overloaded,
     UpstreamFailed,
 )
-from serve_app.core.trail import Trail
-from serve_app.core.types import (
-    ChatRequest,
-    Chunk,
-    Entry,
-    Fill,
-    Found,
-    Identity,
-    Lookup,
-    Plan,
-    PlanQuery,
-    Problem,
-    Usage,
-)
+from serve_app.core.types import Chunk, Entry, Fill, Found, Lookup, Plan, Problem, Usage
 from serve_app.filters.base import Filter
+from serve_app.passage import Ask, Facts, Passage, Reply, Rules
 from serve_app.routing.base import Router
-from serve_app.routing.estimate import estimate_messages, estimate_tokens
 from serve_app.sessions.conversation import Conversation, Recall
 from serve_app.steps.background import Background
+from serve_app.steps.books import Books
 from serve_app.steps.outgoing import OutputGuard
+from serve_app.steps.question import Warmth, conversation_of, plan_query
 from serve_app.steps.record import Record
 from serve_app.steps.replay import entry_from, replayed, replayed_whole
 from serve_app.wire import openai
 from serve_app.wire.agent import answered
 from serve_app.wire.reply import is_usage_only
 
-NEED_CHARS = 4000
-"""So much of the last user text the router sees: enough to judge it, small enough for a hop."""
-
-DEFAULT_REPLY_TOKENS = 512
-"""Room for an answer where the request names none, when the router checks context windows."""
-
-
-class Ask(Struct):
-    """One request as the front door hands it over."""
-
-    request: ChatRequest
-    trail: Trail
-    authorization: str | None = None
-    api_key: str | None = None
-    session: str | None = None
-    read_cache: bool = True
-    write_cache: bool = True
-    deadline: float = 0.0
-    """Monotonic seconds."""
-
-
-class Facts(Struct):
-    """What the front door tells the caller about a reply, and the books keep of it."""
-
-    identity: Identity = Identity()
-    limits: dict[str, str] = {}
-    backend: str = ""
-    model: str = ""
-    cache: str = "none"
-    fingerprint: str = ""
-    usage: Usage | None = None
-    cost_micro_usd: int = 0
-    age_s: int = 0
-    session_kept: bool | None = None
-    first_content_ms: float | None = None
-
-
-class Reply(Struct):
-    """Exactly one of `whole` and `chunks` is set. `facts` are complete when the reply is."""
-
-    facts: Facts
-    whole: Chunk | None = None
-    chunks: AsyncGenerator[list[Chunk], None] | None = None
-    upstream: Committed | None = None
-
-    async def aclose(self) -> None:
-        """Stop what still runs for this reply. Closing `chunks` alone is not enough: a
-        generator that was never started does not close what it would have read."""
-        if self.chunks is not None:
-            await self.chunks.aclose()
-        if self.upstream is not None:
-            await self.upstream.aclose()
-
-
-class Rules(Struct, frozen=True):
-    """What a policy means for requests; one request keeps the rules it came in under."""
-
-    policy: Policy
-    prices: PriceList
-    scope: str
-    """Part of the cache fingerprint: changes with whatever decides what an answer says."""
-
-
-class Passage(Struct):
-    """One request on its way through the corridor."""
-
-    ask: Ask
-    rules: Rules
-    facts: Facts
-    request: ChatRequest
-    recall: Recall
+__all__ = ["Ask", "Facts", "Pipeline", "Reply", "Rooms", "Rules"]
 
 
 class Rooms(Struct, frozen=True):
@@ -161,6 +78,8 @@ class Pipeline:
         self, rooms: Rooms, policy: Policy, prices: PriceList, *, max_entry_bytes: int
     ) -> None:
         self._rooms = rooms
+        self._books = Books(rooms.ledger)
+        self._warmth = Warmth(rooms.clock)
         self._max_entry_bytes = max_entry_bytes
         self.fills: Background[Fill] = Background("cache fills", rooms.cache.fill)
         self.reconfigure(policy, prices)
@@ -172,19 +91,33 @@ class Pipeline:
     async def answer(self, ask: Ask) -> Reply:
         """Answer one request, or raise the `GatewayError` that says why not."""
         way = Passage(ask, self._rules, Facts(), ask.request, Recall(ask.request))
-        await self._admit(way)
-        await self._filter_input(way)
-        await self._recall(way)
+        await self._come_in(way)
         entry = await self._look_up(way)
         if entry is not None:
             return await self._serve_entry(way, entry)
         plan = await self._plan(way)
-        answer = await self._rooms.executor.start(
-            plan, way.request, ask.trail, ask.deadline, way.recall.shorten
-        )
-        return await self._deliver(way, answer)
+        if plan.problem is not None:
+            raise _refusal(plan.problem)
+        return await self._deliver(way, await self._execute(way, plan))
+
+    async def plan(self, ask: Ask) -> Plan:
+        """What would be done with a request, and why; no backend is called.
+
+        Raises:
+            GatewayError: it would not come so far (admission, a filter).
+        """
+        way = Passage(ask, self._rules, Facts(), ask.request, Recall(ask.request))
+        await self._come_in(way)
+        return await self._plan(way)
 
     # ------------------------------------------------------------- the way in
+
+    async def _come_in(self, way: Passage) -> None:
+        await self._admit(way)
+        await self._filter_input(way)
+        await self._recall(way)
+        if way.rules.policy.routing.sticky:
+            way.conversation = conversation_of(way)
 
     async def _admit(self, way: Passage) -> None:
         ask = way.ask
@@ -229,23 +162,24 @@ class Pipeline:
         return found.entry
 
     async def _plan(self, way: Passage) -> Plan:
-        request, tenant = way.request, way.facts.identity.tenant
-        query = PlanQuery(
-            model=request.params.model,
-            text=openai.last_user_text(request, NEED_CHARS),
-            turns=len(request.params.messages),
-            prompt_tokens=estimate_messages(openai.texts_of(request, tenant).texts),
-            max_output_tokens=request.max_output_tokens or DEFAULT_REPLY_TOKENS,
-            needs=openai.needs_of(request),
-            tenant=tenant,
-            may_shorten=way.recall.is_active,
-        )
+        query = plan_query(way, self._warmth.of(way.conversation))
         [plan] = await self._rooms.router.plan([query])
-        if plan.problem is not None:
-            way.ask.trail.note("router", "refused", code=plan.problem.code, plan=plan)
-            raise _refusal(plan.problem)
-        way.ask.trail.note("router", plan.tier or "pinned", plan=plan)
+        decision = "refused" if plan.problem is not None else plan.tier or "pinned"
+        way.ask.trail.note("router", decision, plan=plan)
         return plan
+
+    async def _execute(self, way: Passage, plan: Plan) -> Answer:
+        ask, rules = way.ask, way.rules.policy.execution
+        try:
+            return await self._rooms.executor.start(
+                plan, way.request, ask.trail, ask.deadline, rules, way.recall.shorten
+            )
+        except asyncio.CancelledError:
+            self._books.unanswered(way, plan, "left")
+            raise
+        except GatewayError:
+            self._books.unanswered(way, plan, "failed")
+            raise
 
     # ------------------------------------------------------------ the way out
 
@@ -254,14 +188,14 @@ class Pipeline:
         facts = way.facts
         facts.backend, facts.model = entry.backend, entry.model
         facts.age_s = max(0, int(self._rooms.clock.wall() - entry.stored_at))
-        facts.usage = Usage(
+        usage = Usage(
             prompt_tokens=entry.prompt_tokens,
             completion_tokens=entry.completion_tokens,
             total_tokens=entry.prompt_tokens + entry.completion_tokens,
         )
         if way.recall.is_active:
             await self._remember(way, replayed_whole(entry).raw)
-        self._settle(facts, "ok", saved_micro_usd=entry.cost_micro_usd)
+        self._books.replayed(facts, usage, saved_micro_usd=entry.cost_micro_usd)
         if way.request.streaming:
             with_usage = way.request.wants_usage_chunk
             return Reply(facts, chunks=replayed(entry, with_usage=with_usage))
@@ -269,7 +203,7 @@ class Pipeline:
 
     async def _deliver(self, way: Passage, answer: Answer) -> Reply:
         facts = way.facts
-        facts.backend, facts.model = answer.candidate.backend, answer.candidate.model
+        _name(facts, answer)
         chunks = self._outgoing(way, answer)
         if way.request.streaming:
             return Reply(facts, chunks=chunks, upstream=answer.chunks)
@@ -307,8 +241,9 @@ class Pipeline:
             status = "left"
             raise
         finally:
-            self._account(way, record, status)
-        self._keep(way, record)
+            self._close_books(way, record, answer, status)
+        if not (answer.recovered or record.skipped):  # as good as it could be, but not to repeat
+            self._keep(way, record)
 
     def _guard(self, way: Passage) -> OutputGuard | None:
         rules = way.rules.policy.filter
@@ -341,32 +276,20 @@ class Pipeline:
             )
             self.fills.put(Fill(facts.fingerprint, entry, facts.identity.tenant))
 
-    # ----------------------------------------------------------------- the books
+    def _close_books(self, way: Passage, record: Record, answer: Answer, status: Status) -> None:
+        """Account for a reply that is over, whatever ended it. Never waits."""
+        _name(way.facts, answer)
+        self._books.answered(way, record, answer.broken, status)
+        if record.skipped:
+            way.ask.trail.note("stream", "skipped", events=record.skipped)
+        if status == "ok":
+            self._warmth.note(way.conversation, answer.candidate)
 
-    def _account(self, way: Passage, record: Record, status: Status) -> None:
-        """Work out what was used and what it cost. Never waits: it runs while callers leave."""
-        facts = way.facts
-        facts.usage = record.usage or _counted(way, record)
-        price = way.rules.prices.price(facts.model)
-        facts.cost_micro_usd = cost_micro_usd(price, facts.usage) if price is not None else 0
-        self._settle(facts, status)
 
-    def _settle(self, facts: Facts, status: Status, *, saved_micro_usd: int = 0) -> None:
-        usage = facts.usage or Usage()
-        self._rooms.ledger.record(
-            Settlement(
-                tenant=facts.identity.tenant,
-                user=facts.identity.user,
-                model=facts.model,
-                backend=facts.backend,
-                prompt_tokens=usage.prompt_tokens,
-                completion_tokens=usage.completion_tokens,
-                cost_micro_usd=facts.cost_micro_usd,
-                cache_level=facts.cache,
-                saved_micro_usd=saved_micro_usd,
-                status=status,
-            )
-        )
+def _name(facts: Facts, answer: Answer) -> None:
+    """Who answers; another one than at first, once a stream was recovered."""
+    facts.backend, facts.model = answer.candidate.backend, answer.candidate.model
+    facts.attempts = answer.attempts
 
 
 def _without_usage(chunks: list[Chunk]) -> list[Chunk]:
@@ -374,12 +297,6 @@ def _without_usage(chunks: list[Chunk]) -> list[Chunk]:
     if not any(chunk.usage is not None for chunk in chunks):
         return chunks
     return [chunk for chunk in chunks if not is_usage_only(chunk)]
-
-
-def _counted(way: Passage, record: Record) -> Usage:
-    """Usage where the backend gave none: counted by the same rule the router uses."""
-    texts = openai.texts_of(way.request, way.facts.identity.tenant).texts
-    return count_usage(texts, record.text(), estimate_tokens)
 
 
 def _refusal(problem: Problem) -> GatewayError:

@@ -30,6 +30,8 @@ class Settlement(Struct, frozen=True, gc=False):
     """What the answer cost when it was made, if the cache served it now."""
     status: Status = "ok"
     """`ok`, `failed` (the answer broke off) or `left` (the caller did)."""
+    requests: int = 1
+    """0 for a part of a request that another settlement counts: an attempt that broke off."""
 
 
 class Sums(Struct):
@@ -46,7 +48,7 @@ class Sums(Struct):
     saved_micro_usd: int = 0
 
     def add(self, settled: Settlement) -> None:
-        self.requests += 1
+        self.requests += settled.requests
         self.failed += settled.status == "failed"
         self.cost_micro_usd += settled.cost_micro_usd
         self.saved_micro_usd += settled.saved_micro_usd

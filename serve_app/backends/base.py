@@ -37,7 +37,8 @@ class Call(Struct, frozen=True, gc=False):
 
 
 FULL = "full"
-"""`code` of a refusal by our own bound on calls at once; says nothing about the backend."""
+"""`code` of a refusal by our own bounds (calls at once, keys that rest); says nothing about the
+backend."""
 
 
 class AttemptFailed(Exception):
@@ -64,6 +65,19 @@ class AttemptFailed(Exception):
         self.code = code
         self.param = param
         self.retry_after_s = retry_after_s
+
+    def meaning(
+        self, kind: FailureKind, *, code: str | None = None, retry_after_s: float | None = None
+    ) -> AttemptFailed:
+        """The same failure, seen by somebody who knows more: another kind, another wait."""
+        return AttemptFailed(
+            kind,
+            self.message,
+            status=self.status,
+            code=self.code if code is None else code,
+            param=self.param,
+            retry_after_s=retry_after_s,
+        )
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}" + (f" (HTTP {self.status})" if self.status else "")

@@ -1,34 +1,49 @@
-"""The answer once a caller has begun to see it: from here on no other candidate can step in."""
+"""The answer once a caller has begun to see it: what breaks off from here on is recovered."""
 
 from __future__ import annotations
 
-from serve_app.backends.base import AttemptFailed, Batches
-from serve_app.core.errors import UpstreamFailed
-from serve_app.core.trail import Trail
+from collections.abc import Awaitable, Callable
+
+from serve_app.backends.attempt import Attempt
+from serve_app.backends.base import AttemptFailed
+from serve_app.backends.course import Begun
+from serve_app.backends.errand import Errand
+from serve_app.backends.recovery import Broken, Recovery
+from serve_app.backends.sent import Sent
 from serve_app.core.types import Candidate, Chunk
-from serve_app.vitals.breaker import Breaker
 
 
 class Committed:
-    """Batches of the chosen candidate, those that decided for it first.
+    """Batches of the answer.
 
     A class and not a generator, because a generator that nobody began does nothing when it is
     closed, and the call upstream would go on.
     """
 
-    def __init__(
-        self,
-        candidate: Candidate,
-        first: list[Chunk],
-        rest: Batches,
-        breaker: Breaker,
-        trail: Trail,
-    ) -> None:
-        self._candidate = candidate
-        self._first: list[Chunk] | None = first
-        self._rest = rest
-        self._breaker = breaker
-        self._trail = trail
+    __slots__ = ("_attempt", "_errand", "_first", "_next", "_own_from", "_recovery", "_sent",
+                 "is_recovered")  # fmt: skip
+
+    def __init__(self, begun: Begun, errand: Errand) -> None:
+        self._attempt: Attempt = begun.attempt
+        self._next: Callable[[], Awaitable[list[Chunk]]] = begun.attempt.batches.__anext__
+        self._errand = errand
+        self._first: list[Chunk] | None = begun.first
+        request = errand.tries.request
+        has_one = request.streaming and (request.params.n or 1) == 1
+        self._sent = Sent(begun.first[0]) if has_one else None
+        self._own_from = 0
+        self._recovery: Recovery | None = None
+        self.is_recovered = False
+
+    @property
+    def candidate(self) -> Candidate:
+        """Who answers now."""
+        return self._attempt.candidate
+
+    @property
+    def broken(self) -> list[Broken]:
+        """What attempts that broke off had delivered."""
+        return [] if self._recovery is None else self._recovery.broken
 
     def __aiter__(self) -> Committed:
         return self
@@ -37,35 +52,45 @@ class Committed:
         """The next batch.
 
         Raises:
-            UpstreamFailed: the answer broke off; code `stream_interrupted`.
+            UpstreamFailed: the answer broke off for good; code `stream_interrupted`.
         """
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        try:
-            return await self._rest.__anext__()
-        except StopAsyncIteration:
-            self._breaker.succeeded()
-            raise
-        except AttemptFailed as failed:
-            self._breaker.failed()
-            raise self._interrupted(failed) from failed
+        batch = self._first
+        if batch is not None:
+            self._first = None
+        else:
+            try:
+                batch = await self._next()
+            except StopAsyncIteration:
+                self._attempt.done(self._tokens())
+                raise
+            except AttemptFailed as failed:
+                batch = await self._went_on(failed)
+        if self._sent is not None:
+            self._sent.add(batch)
+        return batch
 
-    def _interrupted(self, failed: AttemptFailed) -> UpstreamFailed:
-        name = f"{self._candidate.backend}/{self._candidate.model}"
-        self._trail.note(
-            "attempt",
-            "interrupted",
-            backend=self._candidate.backend,
-            model=self._candidate.model,
-            status=failed.status,
-            why=failed.message,
-        )
-        return UpstreamFailed(
-            f"the answer of {name} broke off: {failed.message}", code="stream_interrupted"
-        )
+    async def _went_on(self, failed: AttemptFailed) -> list[Chunk]:
+        """The first batch of who goes on with the answer."""
+        sent = self._sent
+        if sent is not None and sent.is_finished:  # only its goodbye is missing
+            self._attempt.done(self._tokens())
+            raise StopAsyncIteration
+        await self._attempt.fail(failed)
+        if self._recovery is None:
+            self._recovery = Recovery(self._errand)
+        text = "" if sent is None else sent.text()
+        own = text[self._own_from :]
+        mended, batch = await self._recovery.resume(self._attempt, failed, sent, own)
+        self._attempt, self._next = mended.attempt, mended.next
+        self._own_from = 0 if mended.begins_anew else len(text)
+        self.is_recovered = True
+        return batch
+
+    def _tokens(self) -> int:
+        """Of the answer, for its speed; 0 where they are of two backends, or nobody counted."""
+        return 0 if self._sent is None or self.is_recovered else self._sent.tokens()
 
     async def aclose(self) -> None:
         """Close the call upstream; harmless after the end."""
         self._first = None
-        await self._rest.aclose()
+        await self._attempt.leave()

@@ -27,6 +27,8 @@ KEEP_ALIVE_S = 20.0
 GOODBYE_S = 1.0
 """So long a finished stream may take to end its HTTP message, or its connection is closed."""
 
+_MAX_URLS = 1000
+
 _IO_BYTES = 1 << 20
 """aiohttp writes larger `bytes` in one go and warns about it; as a file it sends them in steps."""
 
@@ -38,14 +40,12 @@ class Client:
     ignored; nothing is retried.
 
     Args:
-        headers: sent with every request.
+        base: address in front of every path.
     """
 
-    def __init__(
-        self, url: str, headers: Mapping[str, str], timeouts: BackendTimeouts, connections: int
-    ) -> None:
-        self._url = URL(url)
-        self._headers = dict(headers)
+    def __init__(self, base: str, timeouts: BackendTimeouts, connections: int) -> None:
+        self._base = base.rstrip("/")
+        self._urls: dict[str, URL] = {}
         self._timeouts = timeouts
         self._connections = connections
         self._session: ClientSession | None = None
@@ -53,7 +53,13 @@ class Client:
         self._is_closed = False
 
     async def post(
-        self, body: bytes, headers: Mapping[str, str], total_s: float, *, stream: bool
+        self,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        total_s: float,
+        *,
+        stream: bool,
     ) -> Response:
         """Send a request; return when the head of the answer is here.
 
@@ -74,9 +80,9 @@ class Client:
         try:
             async with asyncio.timeout_at(patience.due_at):
                 answer = await self._open().post(
-                    self._url,
+                    self._url(path),
                     data=body if len(body) < _IO_BYTES else io.BytesIO(body),
-                    headers={**self._headers, **headers},
+                    headers=headers,
                     allow_redirects=False,
                 )
         except aiohttp.ConnectionTimeoutError as error:
@@ -86,6 +92,15 @@ class Client:
         except (aiohttp.ClientError, OSError) as error:
             raise _failure(error) from error
         return Response(answer, loop, patience, self._leaving)
+
+    def _url(self, path: str) -> URL:
+        """Parsed once for each path; there are as many as models."""
+        url = self._urls.get(path)
+        if url is None:
+            if len(self._urls) >= _MAX_URLS:
+                self._urls.clear()
+            url = self._urls[path] = URL(self._base + path, encoded=True)
+        return url
 
     def _open(self) -> ClientSession:
         if self._is_closed:
@@ -142,8 +157,10 @@ class Response:
         self._armed_for = patience.due_at
         self._timer: asyncio.TimerHandle | None = loop.call_at(patience.due_at, self._look)
 
-    def header(self, name: str) -> str | None:
-        return self._answer.headers.get(name)
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name, whatever its case."""
+        return self._answer.headers
 
     async def read(self) -> bytes:
         """The next piece as the network gave it, empty at the end.

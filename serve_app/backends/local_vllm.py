@@ -6,15 +6,38 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+import msgspec
+from msgspec import Raw, Struct
+
 from serve_app.backends.base import FULL, AttemptFailed, Call, Health
+from serve_app.backends.dialects.openai import OpenAIDecoder
 from serve_app.backends.patience import Patience
 from serve_app.backends.reply import ReplyStream, decode_whole
+from serve_app.backends.vectors import decode_vectors
 from serve_app.config.structure import LocalBackend
-from serve_app.core.types import Chunk, Headroom
+from serve_app.core.types import Chunk, Endpoint, Headroom
 
 MAX_BODY_BYTES = 32 << 20
 
 FULL_RETRY_AFTER_S = 1.0
+
+NO_PREFIX = "no_prefix"
+"""`code` of a refusal to go on from a beginning: the request as it was would do."""
+
+
+class _Format(Struct, frozen=True):
+    """A request's `response_format`."""
+
+    type: str = "text"
+
+
+_encode = msgspec.json.encode
+_decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_messages = msgspec.json.Decoder(list[Raw]).decode
+
+_decode_format = msgspec.json.Decoder(_Format | None).decode
+
+_GO_ON = {"continue_final_message": Raw(b"true"), "add_generation_prompt": Raw(b"false")}
 
 
 class Pieces(Protocol):
@@ -29,8 +52,8 @@ class Pieces(Protocol):
 class Transport(Protocol):
     """The way to the model's replicas."""
 
-    def open(self, body: bytes, request_id: str) -> Pieces:
-        """Answer a chat request: SSE in pieces if it asks for a stream, else one JSON body.
+    def open(self, body: bytes, request_id: str, endpoint: Endpoint) -> Pieces:
+        """Answer a request: SSE in pieces if it asks for a stream, else one JSON body.
 
         Raises:
             AttemptFailed: while iterating; what it means is known best where it happens.
@@ -61,11 +84,15 @@ class LocalVLLM:
                 code=FULL,
                 retry_after_s=FULL_RETRY_AFTER_S,
             )
-        answer = _Answer(self._transport.open(call.body, call.request_id), self._patience(call))
+        body = _begun(call.body, call.prefix) if call.prefix else call.body
+        pieces = self._transport.open(body, call.request_id, call.endpoint)
+        answer = _Answer(pieces, self._patience(call))
         self._running += 1
         try:
-            if call.stream:
-                reply = ReplyStream(call.choices)
+            if call.endpoint == "embeddings":
+                yield [decode_vectors(await answer.body())]
+            elif call.stream:
+                reply = ReplyStream(OpenAIDecoder(), call.choices)
                 while batch := await reply.next(answer):
                     yield batch
             else:
@@ -94,6 +121,24 @@ class LocalVLLM:
 
     async def close(self) -> None:
         """Nothing to let go of: the transport belongs to the graph."""
+
+
+def _begun(body: bytes, prefix: str) -> bytes:
+    """The request with the beginning of its answer, which vLLM then goes on from.
+
+    Raises:
+        AttemptFailed: the answer has to follow a schema. vLLM would hold what it adds to the
+            schema from its start, as if nothing had been said.
+    """
+    fields = _decode_fields(body)
+    wanted = _decode_format(fields.get("response_format", b"null"))
+    if wanted is not None and wanted.type != "text":
+        raise AttemptFailed(
+            "candidate", "an answer that follows a schema cannot be gone on from", code=NO_PREFIX
+        )
+    begun = Raw(_encode({"role": "assistant", "content": prefix}))
+    messages = Raw(_encode([*_decode_messages(fields["messages"]), begun]))
+    return _encode({**fields, "messages": messages, **_GO_ON})
 
 
 class _Answer:

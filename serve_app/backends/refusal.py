@@ -19,13 +19,59 @@ MAX_RETRY_AFTER_S = 86_400.0
 
 AUTH = "provider_auth"
 CONTEXT = "context_length_exceeded"
+CONTENT = "content_policy_violation"
+QUOTA = "insufficient_quota"
 
 _OF_ANOTHER_CANDIDATE = frozenset(
-    {"model_not_found", "model_not_supported", "model_decommissioned", "insufficient_quota"}
+    {
+        "model_not_found",
+        "model_not_supported",
+        "model_decommissioned",
+        "deploymentnotfound",
+        "not_found_error",
+        QUOTA,
+    }
+)
+"""Codes and types, in lower case."""
+
+_QUOTA_WORDS = (
+    "exceeded your current quota",
+    "insufficient balance",
+    "arrearage",
+    "insufficient_quota",
 )
 
+_CONTENT_CODES = frozenset(
+    {
+        "content_filter",
+        "content_policy_violation",
+        "responsibleaipolicyviolation",
+        "data_inspection_failed",
+        "datainspectionfailed",
+        "1301",
+        "prohibited_content",
+        "safety",
+        "moderation_blocked",
+        "sensitive_content",
+    }
+)
+"""Codes and types of content-policy refusals, in lower case: OpenAI, Azure, Moonshot; DashScope;
+Zhipu; Gemini; others."""
+
+_CONTENT_WORDS = (
+    "content exists risk",
+    "content management policy",
+    "content policy",
+    "inappropriate content",
+    "blocked by safety",
+    "flagged by moderation",
+    "was flagged as potentially violating",
+)
+"""DeepSeek, Azure, OpenAI, DashScope, Gemini, Mistral and Together only say so."""
+
 # Words by which providers say that a prompt does not fit. OpenAI and most others set the code;
-# vLLM, DashScope, Gemini, DeepSeek and llama.cpp only say so.
+# vLLM, DashScope, Gemini, DeepSeek, Anthropic, Moonshot, Mistral, Zhipu and llama.cpp only say so.
+_CONTEXT_CODES = frozenset({CONTEXT, "1261", "string_above_max_length"})
 _CONTEXT_WORDS = (
     "context length",
     "context window",
@@ -37,6 +83,10 @@ _CONTEXT_WORDS = (
     "range of input length",
     "exceeds the maximum number of tokens",
     "reduce the length of the messages",
+    "exceeded model token limit",
+    "too many tokens",
+    "too large for model",
+    "prompt exceeds max length",
 )
 
 _STATUS_OF_TYPE = {
@@ -81,6 +131,8 @@ def read_refusal(body: bytes) -> Refusal | None:
         value = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
+    if isinstance(value, list) and len(value) == 1:  # Gemini's errors of a stream
+        value = value[0]
     if not isinstance(value, dict):
         return None
     error = value.get("error")
@@ -93,10 +145,12 @@ def read_refusal(body: bytes) -> Refusal | None:
 
 def _from_object(error: dict[str, Any]) -> Refusal:
     param = error.get("param")
+    inner = error.get("innererror")
+    code = inner.get("code") if isinstance(inner, dict) else None
     return Refusal(
         message=_text(error.get("message") or error.get("detail"), 4 * MAX_MESSAGE),
-        type=_text(error.get("type"), 64),
-        code=_text(error.get("code"), 64),
+        type=_text(error.get("type") or error.get("status"), 64),
+        code=_text(code or error.get("code"), 64),
         param=None if param is None else _text(param, 200),
     )
 
@@ -111,7 +165,7 @@ def _text(value: object, limit: int) -> str:
 
 def failure(
     status: int,
-    refusal: Refusal,
+    refusal: Refusal | None,
     *,
     secret: str | None = None,
     retry_after_s: float | None = None,
@@ -121,17 +175,43 @@ def failure(
     Args:
         secret: our key at this provider; never shown, should the provider repeat it.
     """
-    if status in (401, 403):  # providers repeat parts of the key here: their words stay here
+    if refusal is None:
+        kind: FailureKind = "candidate" if status == 404 else _kind(status, "", "")
+        message = f"the provider answered HTTP {status}"
+        return AttemptFailed(kind, message, status=status, retry_after_s=retry_after_s)
+    code = _meaning(status, refusal) or _clean(refusal.code, secret)
+    if status in (401, 403) and code != CONTENT:
+        # Providers repeat parts of the key here: their words stay here.
         return AttemptFailed(
             "candidate", "the provider refused our credentials", status=status, code=AUTH
         )
-    code = CONTEXT if _is_too_long(status, refusal) else _clean(refusal.code, secret)
     param = refusal.param and _clean(refusal.param, secret)
     message = _clean(refusal.message, secret) or f"the provider answered HTTP {status}"
-    kind = _kind(status, code, refusal.type)
     return AttemptFailed(
-        kind, message, status=status, code=code, param=param, retry_after_s=retry_after_s
+        _kind(status, code, refusal.type),
+        message,
+        status=status,
+        code=code,
+        param=param,
+        retry_after_s=retry_after_s,
     )
+
+
+def _meaning(status: int, refusal: Refusal) -> str:
+    """Our code for what every provider calls otherwise; empty: none of these."""
+    names = {refusal.code.lower(), refusal.type.lower()}
+    words = refusal.message.lower()
+    if _CONTENT_CODES & names or (
+        status in (400, 403, 422) and any(known in words for known in _CONTENT_WORDS)
+    ):
+        return CONTENT
+    if _CONTEXT_CODES & names or (
+        status in (400, 413, 422) and any(known in words for known in _CONTEXT_WORDS)
+    ):
+        return CONTEXT
+    if status in (402, 429) and (QUOTA in names or any(known in words for known in _QUOTA_WORDS)):
+        return QUOTA
+    return ""
 
 
 def failure_inside(refusal: Refusal, *, secret: str | None = None) -> AttemptFailed:
@@ -140,24 +220,19 @@ def failure_inside(refusal: Refusal, *, secret: str | None = None) -> AttemptFai
     if not 400 <= status <= 599:
         names = (refusal.code.lower(), refusal.type.lower())
         status = next((_STATUS_OF_TYPE[n] for n in names if n in _STATUS_OF_TYPE), 500)
-        if CONTEXT in names or "model_not_found" in names:
+        if CONTEXT in names or "model_not_found" in names or _CONTENT_CODES & {*names}:
             status = 400
     return failure(status, refusal, secret=secret)
 
 
 def _kind(status: int, code: str, type_: str) -> FailureKind:
-    if code == CONTEXT or code in _OF_ANOTHER_CANDIDATE or type_ in _OF_ANOTHER_CANDIDATE:
+    if code == CONTENT:
+        return "content"
+    if code == CONTEXT or {code.lower(), type_.lower()} & _OF_ANOTHER_CANDIDATE:
         return "candidate"
     if status in (408, 409, 425, 429) or status >= 500:
         return "transient"
-    return "caller" if status in (400, 422) else "candidate"
-
-
-def _is_too_long(status: int, refusal: Refusal) -> bool:
-    if refusal.code == CONTEXT:
-        return True
-    words = refusal.message.lower()
-    return status in (400, 413, 422) and any(known in words for known in _CONTEXT_WORDS)
+    return "caller" if status in (400, 404, 422) else "candidate"
 
 
 def _clean(text: str, secret: str | None) -> str:

@@ -8,12 +8,19 @@ import msgspec
 from msgspec import Struct
 
 from serve_app.backends.base import AttemptFailed
+from serve_app.backends.dialects.base import StreamDecoder
 from serve_app.backends.refusal import failure_inside, read_refusal
 from serve_app.backends.sse import Splitter
 from serve_app.core.types import Chunk, ChunkChoice, Delta, Usage
 
 LAST_EVENTS_S = 5.0
 """After the last finish reason only usage and `[DONE]` can come: nobody waits long for them."""
+
+MAX_SKIPPED = 3
+"""Malformed events in a row that are read past."""
+
+MALFORMED = "malformed"
+"""`code` of an event, or a reply, that is not understood."""
 
 _decode = msgspec.json.Decoder(Chunk).decode
 _decode_any = msgspec.json.Decoder().decode
@@ -37,18 +44,23 @@ class ReplyStream:
     """One streamed reply: its events in batches, and whether it came to its end.
 
     Args:
+        decoder: of the provider's dialect.
         choices: how many were asked for (`n`).
-        secret: our key, kept out of messages.
     """
 
-    __slots__ = ("_choices", "_ended", "_failure", "_finished", "_secret", "_seen", "_splitter")
+    __slots__ = (
+        "_choices", "_decoder", "_ended", "_failure", "_finished", "_malformed", "_seen",
+        "_skipped", "_splitter",
+    )  # fmt: skip
 
-    def __init__(self, choices: int = 1, secret: str | None = None) -> None:
+    def __init__(self, decoder: StreamDecoder, choices: int = 1) -> None:
         self._choices = choices
-        self._secret = secret
+        self._decoder = decoder
         self._splitter = Splitter()
         self._seen: set[int] = set()
         self._finished: set[int] = set()
+        self._skipped = 0
+        self._malformed: AttemptFailed | None = None
         self._ended = False
         self._failure: AttemptFailed | None = None
 
@@ -79,30 +91,48 @@ class ReplyStream:
     def _take(self, data: bytes) -> list[Chunk]:
         chunks: list[Chunk] = []
         try:
-            for payload in self._splitter.feed(data) if data else self._splitter.finish():
-                if payload[:1] == b"{" or (text := payload.strip()) not in (b"", b"[DONE]"):
-                    chunks.append(self._note(decode_chunk(payload, self._secret)))
-                elif text:
-                    self._ended = True
+            for event in self._splitter.feed(data) if data else self._splitter.finish():
+                self._decode(event, chunks)
+                if self._decoder.ended:
                     break
-            if not data or self._ended:
+            if not data or self._decoder.ended:
                 self._end()
         except AttemptFailed as failed:
             self._failure = failed
         return chunks
 
-    def _note(self, chunk: Chunk) -> Chunk:
-        for choice in chunk.choices:
-            self._seen.add(choice.index)
-            if choice.finish_reason:
-                self._finished.add(choice.index)
-        return chunk
+    def _decode(self, event: bytes, chunks: list[Chunk]) -> None:
+        try:
+            decoded = self._decoder.chunks(event)
+        except AttemptFailed as failed:
+            self._skip(failed)
+            return
+        if self._malformed is not None and decoded:
+            decoded[0].skipped, self._skipped, self._malformed = self._skipped, 0, None
+        for chunk in decoded:
+            for choice in chunk.choices:
+                self._seen.add(choice.index)
+                if choice.finish_reason:
+                    self._finished.add(choice.index)
+            chunks.append(chunk)
+
+    def _skip(self, failed: AttemptFailed) -> None:
+        """Read past one malformed event; garbage that goes on is a failure."""
+        if failed.code != MALFORMED:
+            raise failed
+        self._skipped += 1
+        self._malformed = failed
+        if self._skipped > MAX_SKIPPED:
+            raise failed
 
     def _end(self) -> None:
         """The stream is over; without a finish reason for each choice it was cut."""
-        complete = self._finished >= self._seen if self._ended else self._has_every_finish()
+        said_so = self._decoder.ended
+        complete = self._finished >= self._seen if said_so else self._has_every_finish()
         if not (complete and self._seen):
-            raise AttemptFailed("transient", "the reply broke off", code="truncated")
+            raise self._malformed or AttemptFailed(
+                "transient", "the reply broke off", code="truncated"
+            )
         self._ended = True
 
     def _has_every_finish(self) -> bool:
@@ -147,7 +177,7 @@ def _leniently(payload: bytes, secret: str | None) -> Chunk:
             return msgspec.convert(_without_nulls(value), Chunk, strict=False)
     except _BROKEN as error:
         raise AttemptFailed(
-            "transient", "the provider sent an event that is no chunk", code="malformed"
+            "transient", "the provider sent an event that is no chunk", code=MALFORMED
         ) from error
     raise failure_inside(refusal, secret=secret)
 
@@ -199,7 +229,7 @@ def decode_whole(body: bytes, secret: str | None = None) -> Chunk:
         if (refusal := read_refusal(body)) is not None:
             raise failure_inside(refusal, secret=secret) from None
         raise AttemptFailed(
-            "transient", "the provider's answer is no chat completion", code="malformed"
+            "transient", "the provider's answer is no chat completion", code=MALFORMED
         ) from error
     return _as_chunk(completion, body)
 
@@ -219,3 +249,27 @@ def _as_chunk(completion: _Completion, body: bytes) -> Chunk:
         raw=body,
         whole=True,
     )
+
+
+def as_events(whole: Chunk) -> list[Chunk]:
+    """A whole reply as the chunks of a stream, for a provider that never streams."""
+    value = _decode_any(whole.raw)
+    head = {
+        "id": whole.id,
+        "object": "chat.completion.chunk",
+        "created": whole.created,
+        "model": whole.model,
+    }
+    events: list[dict[str, Any]] = []
+    for known, choice in zip(whole.choices, value["choices"], strict=True):
+        message = {k: v for k, v in (choice.get("message") or {}).items() if v is not None}
+        for at, call in enumerate(message.get("tool_calls") or ()):
+            call["index"] = at
+        first = {"index": known.index, "delta": message, "finish_reason": None}
+        if choice.get("logprobs") is not None:
+            first["logprobs"] = choice["logprobs"]
+        last = {"index": known.index, "delta": {}, "finish_reason": known.finish_reason or "stop"}
+        events += [{**head, "choices": [first]}, {**head, "choices": [last]}]
+    if whole.usage is not None:
+        events.append({**head, "choices": [], "usage": value["usage"]})
+    return [decode_chunk(msgspec.json.encode(event)) for event in events]

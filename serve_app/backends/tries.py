@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from serve_app.backends.base import FULL, AttemptFailed
+from serve_app.backends.patience import TIMEOUT
+from serve_app.backends.refusal import CONTENT, CONTEXT
 from serve_app.core.clock import Clock
 from serve_app.core.errors import (
     BadRequest,
     DeadlineExceeded,
     GatewayError,
+    NotFound,
     Overloaded,
     UpstreamFailed,
 )
@@ -19,24 +24,39 @@ MIN_ATTEMPT_S = 0.05
 
 DEFAULT_RETRY_AFTER_S = 1.0
 
+TOO_SMALL = "its context is no larger than the one that was too small"
+
+
+class Failure(NamedTuple):
+    """A failed attempt; `at` is monotonic seconds."""
+
+    candidate: Candidate
+    failed: AttemptFailed
+    at: float
+
 
 class Tries:
     """Attempts of one request so far. `count` leaves out candidates that were only skipped."""
+
+    __slots__ = ("_clock", "_deadline", "_is_beyond", "_lines", "count", "failures",
+                 "request", "trail")  # fmt: skip
 
     def __init__(self, request: ChatRequest, trail: Trail, deadline: float, clock: Clock) -> None:
         self.request = request
         self.trail = trail
         self.count = 0
+        self.failures: list[Failure] = []
         self._deadline = deadline
         self._clock = clock
         self._lines: list[str] = []
-        self._failures: list[AttemptFailed] = []
+        self._is_beyond = False
+        """Somebody was passed over who might have helped."""
 
     def left_s(self) -> float:
         return self._deadline - self._clock.monotonic()
 
-    def begin(self) -> float:
-        """Count an attempt; its start in monotonic seconds.
+    def begin(self) -> None:
+        """Count an attempt.
 
         Raises:
             DeadlineExceeded: too little time is left for it.
@@ -44,27 +64,44 @@ class Tries:
         if self.left_s() < MIN_ATTEMPT_S:
             raise self._too_late()
         self.count += 1
-        return self._clock.monotonic()
+
+    def unfit(self, candidate: Candidate) -> str:
+        """Why what happened so far rules a candidate out; empty: it does not."""
+        for earlier, failed, _ in self.failures:
+            if failed.code == TIMEOUT and earlier.backend == candidate.backend:
+                return "its backend was silent before"
+            if failed.code == CONTEXT:
+                if earlier.model == candidate.model:
+                    return "the request is too long for this model"
+                if candidate.context <= earlier.context:
+                    return TOO_SMALL
+        return ""
+
+    # ------------------------------------------------------------------- notes
 
     def answered(self, candidate: Candidate, began: float) -> None:
         """Note that the candidate began to answer."""
         self._note("answered", candidate, ms=self._ms(began), status=200)
 
     def failed(self, candidate: Candidate, failed: AttemptFailed, began: float) -> None:
-        """Note a failure.
+        """Note a failure before the answer began, or of an attempt to go on with one."""
+        self._failure(failed.kind, candidate, failed, began)
 
-        Raises:
-            BadRequest: the failure is the caller's.
-        """
-        ms = self._ms(began)
-        self._note(failed.kind, candidate, ms=ms, status=failed.status, why=failed.message)
-        if failed.kind == "caller":
-            raise BadRequest(
-                failed.message, param=failed.param, code=failed.code or None
-            ) from failed
-        status = f"HTTP {failed.status}, " if failed.status else ""
-        self._lines.append(f"{_name(candidate)}: {failed.message} ({status}{ms:.0f} ms)")
-        self._failures.append(failed)
+    def interrupted(self, candidate: Candidate, failed: AttemptFailed, began: float) -> None:
+        """Note that an answer broke off after it had begun."""
+        self._failure("interrupted", candidate, failed, began)
+
+    def recovered(self, candidate: Candidate, began: float) -> None:
+        """Note that the candidate goes on with an answer that broke off."""
+        self._note("recovered", candidate, ms=self._ms(began), status=200)
+
+    def hedged(self, candidate: Candidate, began: float) -> None:
+        """Note that the candidate is late, and another one is asked beside it."""
+        self._note("hedged", candidate, ms=self._ms(began), status=0)
+
+    def hedge_lost(self, candidate: Candidate, began: float) -> None:
+        """Note that another one was quicker; this one is cancelled."""
+        self._note("hedge_lost", candidate, ms=self._ms(began), status=0)
 
     def abandoned(self, candidate: Candidate, began: float) -> None:
         """Note that the caller left while the candidate was asked."""
@@ -74,24 +111,67 @@ class Tries:
         """Note a candidate that was not asked."""
         self._note("skipped", candidate, ms=0.0, status=0, why=why)
         self._lines.append(f"{_name(candidate)}: not asked, {why}")
+        self._is_beyond = self._is_beyond or not self.unfit(candidate)
 
-    def all_failed(self) -> GatewayError:
-        """The error of a request that no candidate answered."""
+    # ------------------------------------------------------------------ errors
+
+    def all_failed(self, rest_s: float | None) -> GatewayError:
+        """The error of a request that no candidate answered.
+
+        Args:
+            rest_s: seconds until the first of those may be asked that were left alone; None if
+                that was not why nobody was asked.
+        """
+        failures = [failure.failed for failure in self.failures]
         if self.left_s() < MIN_ATTEMPT_S:
             return self._too_late()
-        if self._failures and all(map(_is_overload, self._failures)):
-            waits = [f.retry_after_s for f in self._failures if f.retry_after_s is not None]
+        if not failures and rest_s is not None:
+            what = "every backend failed too often lately and is left alone"
+            return Overloaded(self.report(what), retry_after_s=max(rest_s, DEFAULT_RETRY_AFTER_S))
+        if failures and all(map(_is_overload, failures)):
+            waits = [f.retry_after_s for f in failures if f.retry_after_s is not None]
             return Overloaded(
-                self._report("every backend is out of capacity"),
+                self.report("every backend is out of capacity"),
                 retry_after_s=min(waits, default=DEFAULT_RETRY_AFTER_S),
             )
-        return UpstreamFailed(self._report("every backend failed"))
+        if failures and all(failed.kind == "content" for failed in failures):
+            return refused(failures[0])
+        if failures and not self._is_beyond and all(f.code == CONTEXT for f in failures):
+            return refused(failures[0])
+        return UpstreamFailed(self.report("every backend failed"))
+
+    def broken_off(self, candidate: Candidate, failed: AttemptFailed, since: int) -> UpstreamFailed:
+        """The error that ends a stream.
+
+        Args:
+            since: lines there were when the answer broke off; those of what was tried for it
+                come after them.
+        """
+        what = f"the answer of {_name(candidate)} broke off: {failed.message}"
+        lines = self._lines[since:]
+        return UpstreamFailed(
+            "\n".join([f"{what}; nobody could go on with it:", *lines]) if lines else what,
+            code="stream_interrupted",
+        )
+
+    def lines(self) -> int:
+        return len(self._lines)
+
+    def report(self, what: str) -> str:
+        """A line for what happened, and one for each attempt."""
+        return "\n".join([f"{what}:", *self._lines]) if self._lines else what
 
     def _too_late(self) -> DeadlineExceeded:
-        return DeadlineExceeded(self._report("the deadline passed before a backend answered"))
+        return DeadlineExceeded(self.report("the deadline passed before a backend answered"))
 
-    def _report(self, what: str) -> str:
-        return "\n".join([f"{what}:", *self._lines]) if self._lines else what
+    def _failure(
+        self, outcome: str, candidate: Candidate, failed: AttemptFailed, began: float
+    ) -> None:
+        ms = self._ms(began)
+        self._note(outcome, candidate, ms=ms, status=failed.status, why=failed.message)
+        status = f"HTTP {failed.status}, " if failed.status else ""
+        self._lines.append(f"{_name(candidate)}: {failed.message} ({status}{ms:.0f} ms)")
+        self.failures.append(Failure(candidate, failed, self._clock.monotonic()))
 
     def _ms(self, began: float) -> float:
         return (self._clock.monotonic() - began) * 1000.0
@@ -100,6 +180,14 @@ class Tries:
         self.trail.note(
             "attempt", outcome, backend=candidate.backend, model=candidate.model, **facts
         )
+
+
+def refused(failed: AttemptFailed) -> GatewayError:
+    """The provider's refusal as ours, in its own words."""
+    if failed.kind == "content":
+        return BadRequest(failed.message, param=failed.param, code=CONTENT)
+    kind = NotFound if failed.status == 404 else BadRequest
+    return kind(failed.message, param=failed.param, code=failed.code or None)
 
 
 def _name(candidate: Candidate) -> str:

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from serve_app.config.providers import expand, kind_of
+
 Placement = Literal["fused", "deployed"]
 
 
@@ -72,6 +74,10 @@ class ModelSettings(Section):
     capabilities: list[Capability] = Field(
         default_factory=list, description="What a request may need beyond plain text."
     )
+    drop: list[str] = Field(
+        default_factory=list,
+        description="Request fields that this model does not take, besides the backend's.",
+    )
 
 
 class BackendTimeouts(Section):
@@ -122,14 +128,20 @@ class Quirks(Section):
 class HostedBackend(Section):
     """An API somewhere else. `kind` is its dialect."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,40}$",
+        description="With a `provider`: its name, if not given.",
+    )
     kind: Literal["openai", "anthropic", "gemini"] = "openai"
     provider: str | None = Field(
         default=None,
         description="A preset of providers.yaml (`serve-app` ships one for each common provider): "
         "fills in whatever of this backend is not given.",
     )
-    base_url: str = Field(pattern=r"^https?://", description="Up to the version: `.../v1`.")
+    base_url: str = Field(
+        pattern=r"^https?://",
+        description="Up to the version: `.../v1`. With a `provider`: its own, if not given.",
+    )
     api_key_env: list[str] = Field(
         default_factory=list,
         description="Environment variables with keys, one or several; several are used in turn. "
@@ -138,10 +150,19 @@ class HostedBackend(Section):
     api_key_file: str | None = Field(
         default=None, description="File with a key a line; read again when it changes."
     )
-    models: list[ModelSettings] = Field(min_length=1)
+    models: list[ModelSettings] = Field(
+        min_length=1,
+        description="With a `provider`: all that its preset lists, if not given; of those, an id "
+        "is enough.",
+    )
     quirks: Quirks = Quirks()
     timeouts: BackendTimeouts = BackendTimeouts()
     max_connections: int = Field(default=512, gt=0, description="To this backend, per replica.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, value: object) -> object:
+        return expand(value) if isinstance(value, dict) else value
 
     @field_validator("api_key_env", mode="before")
     @classmethod
@@ -210,12 +231,12 @@ class GatewayArgs(Section):
     @model_validator(mode="before")
     @classmethod
     def _default_kind(cls, value: object) -> object:
-        """A backend without `kind` is a hosted OpenAI-compatible one."""
-        if isinstance(value, dict):
-            for backend in value.get("backends") or ():
-                if isinstance(backend, dict):
-                    backend.setdefault("kind", "openai")
-        return value
+        """A backend without `kind` is a hosted one, of its preset's dialect or OpenAI's."""
+        backends = value.get("backends") if isinstance(value, dict) else None
+        if not isinstance(value, dict) or not isinstance(backends, list):
+            return value
+        kinds = [{**b, "kind": kind_of(b)} if isinstance(b, dict) else b for b in backends]
+        return {**value, "backends": kinds}
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> GatewayArgs:

@@ -158,6 +158,9 @@ class Delta(Struct, omit_defaults=True):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: Any = None
+    """Signatures of reasoning, and reasoning that is sealed, which the provider wants back:
+    `{"type": "reasoning.text", "signature"}` and `{"type": "reasoning.encrypted", "data"}`."""
     refusal: str | None = None
     tool_calls: list[ToolCallDelta] | None = None
 
@@ -193,6 +196,8 @@ class Chunk(Struct):
         for choice in self.choices:
             d = choice.delta
             if d.content or d.tool_calls or d.reasoning_content or d.reasoning or d.refusal:
+                return True
+            if d.reasoning_details:
                 return True
         return False
 
@@ -263,10 +268,12 @@ class PlanQuery(Struct, frozen=True, gc=False):
     """True if the prompt may be cut to fit a smaller model (stored conversations)."""
     endpoint: Endpoint = "chat"
     conversation: str = ""
-    """Digest of the conversation's beginning: equal for all requests of one tool loop or
-    session, empty for a request that begins one."""
+    """Digest of the conversation's beginning: equal for all requests of one tool loop, talk or
+    session; empty where nothing keeps them together."""
     opening_tokens: int = 0
     """Tokens up to the last user message: what tool calls and results add leaves it as it is."""
+    seed: str = ""
+    """What a weighted split draws its lot from."""
     warm: str = ""
     """`backend/model` that answered this conversation last and may have its prompt cached."""
 

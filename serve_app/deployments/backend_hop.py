@@ -18,6 +18,7 @@ from typing import Protocol
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from serve_app.backends.base import AttemptFailed, Backend, Call, FailureKind, Health
 from serve_app.backends.patience import TIMEOUT
@@ -72,6 +73,8 @@ class News(Struct, gc=False):
     chunks: list[Chunk] = []
     ended: bool = False
     failure: Failure | None = None
+    headroom: Headroom | None = None
+    """With `ended`: what the provider's rate limits still allow."""
 
 
 class Batch(Struct, frozen=True):
@@ -139,7 +142,8 @@ class BatchRunner:
             )
         finally:
             await _close(stream)
-            outbox.end(News(at, ended=True, failure=failure))
+            headroom = self._backend.headroom(call.model)
+            outbox.end(News(at, ended=True, failure=failure, headroom=headroom))
 
 
 class _Outbox:
@@ -222,6 +226,7 @@ class RemoteBackend:
         self._opening = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._ids = itertools.count()
+        self._headroom: dict[str, tuple[float, Headroom]] = {}
 
     async def run(self, call: Call) -> AsyncGenerator[list[Chunk], None]:
         """Answer one call; see `Backend.run`."""
@@ -241,9 +246,17 @@ class RemoteBackend:
         finally:
             limit.cancel()
             self._abandon(pending)
+            if pending.headroom is not None:
+                now = asyncio.get_running_loop().time()
+                self._headroom[call.model] = (now, pending.headroom)
 
     def headroom(self, model: str) -> Headroom | None:
-        return None
+        """What the last call that ended was told; see `Backend.headroom`."""
+        at, headroom = self._headroom.get(model, (0.0, None))
+        if headroom is None:
+            return None
+        left_s = headroom.resets_in_s - (asyncio.get_running_loop().time() - at)
+        return replace(headroom, resets_in_s=left_s) if left_s > 0 else None
 
     async def health(self) -> Health:
         try:
@@ -321,12 +334,14 @@ class _Pending:
         self.trip: _Trip | None = None
         self.left = False
         self.ended = False
+        self.headroom: Headroom | None = None
         self._news: asyncio.Queue[News | AttemptFailed] = asyncio.Queue(_QUEUE)
 
     async def put(self, news: News) -> None:
         """Hand over news, waiting while the caller is slower than the backend."""
         if news.ended:
             self.ended = True
+            self.headroom = news.headroom
         if not self.left:
             await self._news.put(news)
 

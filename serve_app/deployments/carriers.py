@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
+from typing import Final
 
 import grpc
 from ray.exceptions import RayActorError, RayError, RayTaskError
@@ -10,10 +12,15 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, 
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.backends.base import AttemptFailed, Health
+from serve_app.core.types import Endpoint
 from serve_app.deployments.hop import HopFailed, Send
 
 FAILURES = (RayError, RayServeException, grpc.RpcError)
 """Whatever a handle raises when the other side did not do its work."""
+
+
+_METHODS: Final[dict[Endpoint, str]] = {"chat": "chat_raw", "embeddings": "embed_raw"}
+"""What answers a request at `LocalModel`."""
 
 
 def sender(handle: DeploymentHandle) -> Callable[[str], Send]:
@@ -53,12 +60,15 @@ class ModelTransport:
         self._where = where
         self._handle: DeploymentHandle | None = None
 
-    async def open(self, body: bytes, request_id: str) -> AsyncGenerator[bytes, None]:
+    async def open(
+        self, body: bytes, request_id: str, endpoint: Endpoint
+    ) -> AsyncGenerator[bytes, None]:
         """The model's answer, piece by piece. Closing it stops the engine's work."""
-        handle = self._ready_handle()
+        handle = await self._ready_handle()
         if handle is None:
             raise AttemptFailed("candidate", f"{self._where} is not running")
-        pieces = handle.options(method_name="chat_raw", stream=True).remote(body, request_id)
+        method = handle.options(method_name=_METHODS[endpoint], stream=True)
+        pieces = method.remote(body, request_id)
         try:
             async for piece in pieces:
                 yield piece
@@ -71,16 +81,21 @@ class ModelTransport:
 
     async def health(self) -> Health:
         """Up as soon as Serve knows a running replica of the model."""
-        if self._ready_handle() is None:
+        if await self._ready_handle() is None:
             return Health(ok=False, detail=f"{self._where} is not running (yet)")
         return Health(ok=True, detail=f"{self._where} is up")
 
-    def _ready_handle(self) -> DeploymentHandle | None:
+    async def _ready_handle(self) -> DeploymentHandle | None:
+        try:
+            handle = await self._found()
+        except (*FAILURES, KeyError):  # a KeyError: Serve knows no such application (yet)
+            return None
+        if not handle.is_initialized:
+            handle._init()
+        return handle if handle.running_replicas_populated() else None
+
+    async def _found(self) -> DeploymentHandle:
         if self._handle is None:
-            try:
-                self._handle = self._find()
-            except (*FAILURES, KeyError):  # a KeyError: Serve knows no such application (yet)
-                return None
-        if not self._handle.is_initialized:
-            self._handle._init()
-        return self._handle if self._handle.running_replicas_populated() else None
+            # Serve asks its controller and waits for the answer: not in this loop.
+            self._handle = await asyncio.to_thread(self._find)
+        return self._handle

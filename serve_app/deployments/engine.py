@@ -6,15 +6,16 @@ Importing this module costs 6 s and 700 MB: only the model's replica does it.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from pydantic import ValidationError
 from ray.llm._internal.common.callbacks.base import CallbackBase
 from ray.llm._internal.serve.core.configs.openai_api_models import (
     ChatCompletionRequest,
+    EmbeddingCompletionRequest,
     ErrorResponse,
 )
 from ray.llm._internal.serve.engines.vllm.vllm_engine import VLLMEngine
@@ -25,6 +26,8 @@ from vllm.v1.engine.exceptions import EngineDeadError
 from serve_app.deployments.problem import Problem
 
 logger = logging.getLogger(__name__)
+
+Request = TypeVar("Request", ChatCompletionRequest, EmbeddingCompletionRequest)
 
 _INVALID = "invalid_request"
 
@@ -73,6 +76,10 @@ class SerialEngine(Engine):
 class Server(LLMServer):  # type: ignore[misc]  # Ray is untyped
     """Ray's LLM server without its telemetry actor, one more process of 600 MB."""
 
+    @property
+    def model_id(self) -> str:
+        return str(self._llm_config.model_id)
+
     async def _start_engine(self) -> None:
         await self.engine.start()
 
@@ -94,22 +101,51 @@ async def start(config: Mapping[str, Any], *, in_one_process: bool) -> Server:
     return server
 
 
-def parse(body: bytes, request_id: str) -> ChatCompletionRequest:
-    """vLLM's request out of a JSON body.
+def chat(server: Server, body: bytes, request_id: str) -> AsyncGenerator[bytes]:
+    """Answer a chat request; see `_answers` for how.
 
     Raises:
         Problem: no JSON, or not a chat request; names the field.
     """
+    request = _parsed(ChatCompletionRequest, body, request_id)
+    if not request.messages:
+        raise _invalid_field("messages", "must not be empty")
+    return _answers(server.chat, request, "messages")
+
+
+def embed(server: Server, body: bytes, request_id: str) -> AsyncGenerator[bytes]:
+    """Answer an OpenAI request for embeddings with one JSON body.
+
+    Raises:
+        Problem: no JSON, or not such a request; names the field.
+    """
+    request = _parsed(EmbeddingCompletionRequest, body, request_id)
+    if request.model not in (None, server.model_id):  # vLLM does not look at it here
+        raise _not_found(request.model)
+    if request.encoding_format not in ("float", "base64"):
+        raise _invalid_field("encoding_format", "must be 'float' or 'base64'")
+    return _answers(server.embeddings, request, "input")
+
+
+def _parsed(kind: type[Request], body: bytes, request_id: str) -> Request:
+    """vLLM's request out of a JSON body."""
     try:
-        request = ChatCompletionRequest.model_validate_json(body)
+        request = kind.model_validate_json(body)
     except ValidationError as error:
         raise _invalid(error) from error
     except VLLMClientError as error:
-        raise _refused(error) from error
-    if not request.messages:
-        raise Problem("messages: must not be empty", status=400, code=_INVALID, param="messages")
+        raise _refused(error, "") from error
     request.request_id = request_id
     return request
+
+
+def _invalid_field(param: str, what: str) -> Problem:
+    return Problem(f"{param}: {what}", status=400, code=_INVALID, param=param)
+
+
+def _not_found(model: str) -> Problem:
+    message = f"The model `{model}` does not exist."
+    return Problem(message, status=404, code="model_not_found", param="model")
 
 
 def _invalid(error: ValidationError) -> Problem:
@@ -119,49 +155,54 @@ def _invalid(error: ValidationError) -> Problem:
     return Problem(message, status=400, code=_INVALID, param=param)
 
 
-def _refused(error: VLLMClientError) -> Problem:
-    return _problem(400, str(error), getattr(error, "parameter", None))
+def _refused(error: VLLMClientError, prompt: str) -> Problem:
+    return _problem(400, str(error), getattr(error, "parameter", None), prompt)
 
 
-async def answer(server: Server, request: ChatCompletionRequest) -> AsyncGenerator[bytes]:
+async def _answers(
+    answer: Callable[[Request], Awaitable[AsyncGenerator[Any]]], request: Request, prompt: str
+) -> AsyncGenerator[bytes]:
     """The answer's bytes as they come; closing the iterator stops vLLM's work on it.
+
+    Args:
+        prompt: the request's field that holds the prompt.
 
     Raises:
         Problem: vLLM refused the request, or its engine is gone.
     """
     try:
-        async with aclosing(await server.chat(request)) as replies:
+        async with aclosing(await answer(request)) as replies:
             async for reply in replies:
-                yield _encoded(reply)
+                yield _encoded(reply, prompt)
     except EngineDeadError as error:
         message = "the local model's engine has stopped; a new one is being started"
         raise Problem(message, status=503, code="engine_stopped") from error
     except VLLMClientError as error:
-        raise _refused(error) from error
+        raise _refused(error, prompt) from error
 
 
-def _encoded(reply: Any) -> bytes:
+def _encoded(reply: Any, prompt: str) -> bytes:
     """A whole answer is an object of vLLM's, a piece of a stream a list of SSE events."""
     if isinstance(reply, list):
         for item in reply:
             if isinstance(item, ErrorResponse):
-                raise _reported(item)
+                raise _reported(item, prompt)
         return "".join(reply).encode()
     if isinstance(reply, ErrorResponse):
-        raise _reported(reply)
+        raise _reported(reply, prompt)
     return msgspec.json.encode(reply.model_dump(mode="json"))
 
 
-def _reported(response: ErrorResponse) -> Problem:
+def _reported(response: ErrorResponse, prompt: str) -> Problem:
     error = response.error
-    return _problem(int(error.code), error.message, error.param)
+    return _problem(int(error.code), error.message, error.param, prompt)
 
 
-def _problem(status: int, message: str, param: str | None) -> Problem:
+def _problem(status: int, message: str, param: str | None, prompt: str) -> Problem:
     # vLLM ends its messages with "(parameter=..., value=...)".
     text = message.partition(" (parameter=")[0]
     if param in _PROMPT_FIELDS or (param in _OUTPUT_FIELDS and "max_model_len" in text):
-        field = "messages" if param in _PROMPT_FIELDS else param
+        field = prompt if param in _PROMPT_FIELDS else param
         return Problem(text, status=400, code="context_length_exceeded", param=field)
     if status >= 500:
         return Problem(text, status=status, code="engine_failed", param=param)

@@ -88,6 +88,10 @@ def engine_kwargs(args: ModelArgs, device: Device, cpuinfo: str) -> dict[str, An
         "enforce_eager": eager(args, device),
         "disable_log_stats": True,
     }
+    if args.task == "embed":
+        # A model made for chat becomes one that embeds; what was made for it stays what it is.
+        kwargs["runner"] = "pooling"
+        kwargs["convert"] = "embed"
     if device == "cpu":
         kwargs["dtype"] = cpu_dtype(cpuinfo)
         kwargs["kv_cache_memory_bytes"] = int(args.kv_cache_gib * (1 << 30))

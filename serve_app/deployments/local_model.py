@@ -1,4 +1,4 @@
-"""A local model's replica: OpenAI chat requests as bytes in, answers as bytes out.
+"""A local model's replica: OpenAI requests as bytes in, answers as bytes out.
 
 Light to import, so that building the application stays cheap; vLLM comes in when a replica
 starts.
@@ -12,7 +12,7 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import psutil
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Bundles = list[dict[str, float]]
+Task = Literal["chat", "embed"]
 
 
 class LocalModel:
@@ -95,9 +96,25 @@ class LocalModel:
         fails before its first event gets one JSON body with `error` instead. Closing or
         cancelling the iterator stops the engine's work on it.
         """
+        async with aclosing(self._answered("chat", body, request_id)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def embed_raw(self, body: bytes, request_id: str) -> AsyncGenerator[bytes]:
+        """Answer one OpenAI request for embeddings: one JSON body, the list or an `error`."""
+        async with aclosing(self._answered("embed", body, request_id)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _answered(self, task: Task, body: bytes, request_id: str) -> AsyncGenerator[bytes]:
         try:
-            request = self._engine.parse(body, request_id)
-            async with aclosing(self._engine.answer(self._server, request)) as pieces:
+            if task != self._args.task:
+                raise _wrong_task(self._args)
+            if task == "embed":
+                pieces = self._engine.embed(self._server, body, request_id)
+            else:
+                pieces = self._engine.chat(self._server, body, request_id)
+            async with aclosing(pieces):
                 async for piece in pieces:
                     yield piece
         except Problem as problem:
@@ -126,6 +143,12 @@ class LocalModel:
         server = getattr(self, "_server", None)
         if server is not None:
             server.engine.stop()
+
+
+def _wrong_task(args: ModelArgs) -> Problem:
+    does = "makes embeddings, it does not chat" if args.task == "embed" else "makes no embeddings"
+    message = f"the model {args.model_id!r} {does} (its task is {args.task!r})"
+    return Problem(message, status=404, code="model_not_found", param="model")
 
 
 def _cores() -> int:

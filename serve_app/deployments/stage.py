@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 import msgspec
+from ray import serve
 
 from serve_app.cache.base import METHODS as CACHE
 from serve_app.compose import Maker
@@ -17,6 +18,7 @@ from serve_app.deployments import collector
 from serve_app.deployments.policies import checked
 from serve_app.filters.base import METHODS as FILTER
 from serve_app.routing.base import METHODS as ROUTER
+from serve_app.vitals.sharing import Sharing
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class StageReplica:
             for method, (given, _) in METHODS[stage].items()
         }
         self._stage: Any = None
+        self._sharing: Sharing | None = None
+        """A router plans by what the ingress replicas see."""
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take a policy; a bad one is refused, and fatal only where there is none before."""
@@ -51,6 +55,8 @@ class StageReplica:
             if self._stage is None:
                 self._stage = self._made(policy)
             else:
+                if self._name == "router":
+                    self._maker.take_prices(policy)
                 self._stage.reconfigure(getattr(policy, _SECTIONS[self._name]))
         except PolicyRejected as error:
             if self._stage is None:
@@ -66,10 +72,15 @@ class StageReplica:
 
     def _made(self, policy: Policy) -> Any:
         made = getattr(self._maker, self._name)(policy)
+        if self._name == "router":
+            self._sharing = self._maker.sharing(serve.get_replica_context().replica_id.unique_id)
+            self._sharing.start()
         collector.calm()
         return made
 
     async def __del__(self) -> None:
+        if self._sharing is not None:
+            await self._sharing.close()
         await self._maker.close()
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 
 from serve_app.core.errors import GatewayError, MethodNotAllowed, NotFound
 from serve_app.ingress import desk as desks
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.house import HouseRoutes
 from serve_app.ingress.http import Exchange, Receive, Scope, Send
-from serve_app.ingress.routes import WorkRoutes
+from serve_app.ingress.routes import Handler, Route, WorkRoutes
 from serve_app.observe.observer import Observer, RequestEnd
+from serve_app.wire.anthropic.problem import AnthropicErrors
 
 logger = logging.getLogger(__name__)
-
-Handler = Callable[[Exchange], Awaitable[None]]
 
 
 class GatewayApp:
@@ -40,10 +38,8 @@ class GatewayApp:
         self._desk = desk
         self._observer = observer
         self._models = house.model
-        self._work: dict[str, Handler] = {
-            "/v1/chat/completions": work.chat_completions,
-            "/agent/chat": work.agent_chat,
-        }
+        self._anthropic = AnthropicErrors()
+        self._work: dict[str, Route] = work.table()
         self._house: dict[str, Handler] = {
             "/v1/models": house.models,
             "/health/liveness": house.liveness,
@@ -64,14 +60,17 @@ class GatewayApp:
         error = ""
         route = exchange.path
         try:
-            if (handler := self._work.get(exchange.path)) is not None:
+            if (work := self._work.get(exchange.path)) is not None:
+                exchange.shape = work.shape
                 self._check_method(exchange, "POST")
                 inside = self._desk.enter(exchange)
                 try:
-                    await handler(exchange)
+                    await work.handle(exchange)
                 finally:
                     self._desk.leave(inside)
             else:
+                if b"anthropic-version" in exchange.headers:
+                    exchange.shape = self._anthropic
                 route, handler = self._find_house(exchange)
                 self._check_method(exchange, "GET")
                 await handler(exchange)
@@ -93,8 +92,8 @@ class GatewayApp:
         if exchange.path.startswith("/v1/models/"):
             return "/v1/models/{id}", self._models
         raise NotFound(
-            f"There is no {exchange.path[:80]!r}; see POST /v1/chat/completions, POST /agent/chat, "
-            "GET /v1/models, GET /health/readiness, GET /metrics"
+            f"There is no {exchange.path[:80]!r}; see POST {', '.join(self._work)}, "
+            f"GET {', '.join(self._house)}"
         )
 
     @staticmethod

@@ -18,6 +18,7 @@ from serve_app.observe.observer import Observer
 from serve_app.routing.catalog import Catalog, ModelName
 from serve_app.store.client import Store
 from serve_app.store.errors import StoreUnavailable
+from serve_app.wire.anthropic.models import model, model_list
 
 _CHECK_LIMIT_S = 2.0
 _KEEP_S = 1.0
@@ -85,7 +86,10 @@ class HouseRoutes:
         )
 
     async def models(self, exchange: Exchange) -> None:
-        """GET /v1/models."""
+        """GET /v1/models, in the form that the caller's client knows."""
+        if _is_anthropic(exchange):
+            await exchange.answer_json(200, model_list([name for name, _ in self._names()]))
+            return
         listed = [_model(name, owner) for name, owner in self._names()]
         await exchange.answer_json(200, {"object": "list", "data": listed})
 
@@ -94,7 +98,8 @@ class HouseRoutes:
         wanted = exchange.path.removeprefix("/v1/models/")
         for name, owner in self._names():
             if name == wanted:
-                await exchange.answer_json(200, _model(name, owner))
+                found = model(name) if _is_anthropic(exchange) else _model(name, owner)
+                await exchange.answer_json(200, found)
                 return
         known = ", ".join(name for name, _ in self._names())
         raise NotFound(
@@ -146,3 +151,8 @@ class HouseRoutes:
 
 def _model(name: str, owner: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": owner}
+
+
+def _is_anthropic(exchange: Exchange) -> bool:
+    """True for Anthropic's clients, which ask at the same path and say so in a header."""
+    return b"anthropic-version" in exchange.headers

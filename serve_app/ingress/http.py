@@ -15,6 +15,8 @@ from serve_app.core.errors import ClientGone, GatewayError, TooLarge
 from serve_app.core.trail import Trail
 from serve_app.ingress import problems
 from serve_app.pipeline import Facts
+from serve_app.wire.problem import OpenAIErrors
+from serve_app.wire.shape import ErrorShape
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -28,6 +30,8 @@ EVENT_STREAM: Headers = [
     (b"x-accel-buffering", b"no"),
 ]
 
+OPENAI_ERRORS: ErrorShape = OpenAIErrors()
+
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -36,8 +40,8 @@ class Exchange:
 
     `headers` are the caller's, by lower-case name; of a repeated one the last counts.
     `reading_since` is set while the body is awaited, `sending_since` while the caller is not
-    taking what we send. `names_itself`: whether
-    the answer's `x-request-id` is ours to send; Serve sends it itself.
+    taking what we send. `shape` is how errors look to this caller. `names_itself`: whether the
+    answer's `x-request-id` is ours to send; Serve sends it itself.
     """
 
     __slots__ = (
@@ -51,6 +55,7 @@ class Exchange:
         "reading_since",
         "request_id",
         "sending_since",
+        "shape",
         "started",
         "status",
         "streamed",
@@ -74,6 +79,7 @@ class Exchange:
         self.reading_since: float | None = None
         self.sending_since: float | None = None
         self.facts: Facts | None = None
+        self.shape = OPENAI_ERRORS
 
     def _identify(self) -> str:
         """The caller's `x-request-id` where it is a sane one, else a new one."""
@@ -134,10 +140,12 @@ class Exchange:
     async def answer_json(self, status: int, value: Any, headers: Headers | None = None) -> None:
         await self.answer(status, msgspec.json.encode(value), [JSON, *(headers or ())])
 
-    async def answer_stream(self, pieces: AsyncIterator[bytes], headers: Headers) -> None:
+    async def answer_stream(
+        self, pieces: AsyncIterator[bytes], headers: Headers, status: int = 200
+    ) -> None:
         """Send an event stream as its pieces come; a failure in it becomes its last event."""
         self.streamed = True
-        await self._start(200, [*EVENT_STREAM, *headers])
+        await self._start(status, [*EVENT_STREAM, *headers])
         async with aclosing(pieces) as closing:  # type: ignore[type-var]
             async for piece in closing:
                 await self._out(piece, more=True)
@@ -146,11 +154,10 @@ class Exchange:
     async def problem(self, error: GatewayError) -> None:
         """Answer with an error, in whatever way the exchange still allows."""
         if not self.started:
-            await self.answer(
-                error.status, problems.body(error, self.request_id), problems.headers(error)
-            )
+            body = self.shape.problem(error, self.request_id)
+            await self.answer(error.status, body, problems.headers(error))
         elif self.streamed:
-            await self._out(problems.event(error, self.request_id), more=True)
+            await self._out(self.shape.problem_event(error, self.request_id), more=True)
             await self._out(b"", more=False)
 
     async def _start(self, status: int, headers: Headers) -> None:

@@ -7,8 +7,11 @@ configuration, routes from the code.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from serve_app.core.types import Reading
 from serve_app.observe.observer import RequestEnd
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -45,12 +48,32 @@ class Metrics:
             ["replica"],
             registry=self.registry,
         ).labels(replica)
+        self.backend = Gauge(
+            "serve_app_backend_state",
+            "1 while a model's breaker is open, or while it is away (not up, key refused)",
+            ["replica", *of_model, "state"],
+            registry=self.registry,
+        )
+        self.calls = Gauge(
+            "serve_app_backend_calls",
+            "Calls under way at a backend's model, of all replicas",
+            ["replica", *of_model],
+            registry=self.registry,
+        )
         self.lost = Gauge(
             "serve_app_lost",
             "What had to be given up since this replica started, because a buffer was full",
             ["replica", "what"],
             registry=self.registry,
         )
+
+    def show_vitals(self, readings: Iterable[tuple[str, str, Reading]]) -> None:
+        """Show how the backends' models are doing, as (backend, model, reading)."""
+        for backend, model, reading in readings:
+            of_model = (self._replica, backend, model)
+            for state, on in (("open", reading.is_open), ("away", bool(reading.away))):
+                self.backend.labels(*of_model, state).set(on)
+            self.calls.labels(*of_model).set(reading.running)
 
     def lose(self, what: str, count: int) -> None:
         """Show how much of something was given up so far."""

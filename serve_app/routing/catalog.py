@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from serve_app.config.structure import HostedBackend, LocalBackend
+from serve_app.config.structure import HostedBackend, LocalBackend, ModelSettings
 from serve_app.core.types import Endpoint
+
+_NAMES_SHOWN: Final = 30
 
 
 class Model(Struct, frozen=True, gc=False):
@@ -27,6 +29,8 @@ class Model(Struct, frozen=True, gc=False):
     endpoint: Endpoint = "chat"
     off: str = ""
     """Why the backend is off and what turns it on; empty: it is on."""
+    max_running: int | None = None
+    """Calls that a local model takes at once; the next one is refused."""
 
 
 class ModelName(NamedTuple):
@@ -80,11 +84,15 @@ class Catalog:
         exact = self._by_ref.get(name)
         return (exact,) if exact is not None else tuple(self._by_id.get(name, ()))
 
-    def names(self) -> list[ModelName]:
-        """Names of models that are on: bare ids, and `backend/model` where ids are shared."""
+    def names(self, may_use: Callable[[Model], bool] = lambda _: True) -> list[ModelName]:
+        """Names of models that are on: bare ids, and `backend/model` where ids are shared.
+
+        Args:
+            may_use: False for a model that is not to be named.
+        """
         names: list[ModelName] = []
         for model_id, models in self._by_id.items():
-            usable = [model for model in models if not model.off]
+            usable = [model for model in models if not model.off and may_use(model)]
             if usable:
                 names.append(ModelName(model_id, usable[0].backend))
             if len(usable) > 1:
@@ -121,7 +129,20 @@ def _models(backend: HostedBackend | LocalBackend, off: str) -> Iterator[Model]:
             local=isinstance(backend, LocalBackend),
             context=settings.context,
             max_output=settings.max_output,
-            capabilities=frozenset(settings.capabilities),
+            capabilities=_capabilities(settings),
             endpoint="embeddings" if settings.kind == "embedding" else "chat",
             off=off,
+            max_running=backend.max_running if isinstance(backend, LocalBackend) else None,
         )
+
+
+def _capabilities(settings: ModelSettings) -> frozenset[str]:
+    """What the settings name and what follows from it: a schema is obeyed with an object."""
+    named = frozenset[str](settings.capabilities)
+    return named | {"json_object"} if "json_schema" in named else named
+
+
+def shown(names: Sequence[str]) -> str:
+    """Names for a message, bounded."""
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

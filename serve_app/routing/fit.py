@@ -1,4 +1,7 @@
-"""Whether one model can take one request: a model and a query in, the reason why not out."""
+"""Whether one model can take one request: a model and a query in, the reason why not out.
+
+Only what stays as it is: how the model is doing at the moment is in `standing.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,20 @@ from serve_app.core.types import PlanQuery
 from serve_app.routing.catalog import Model
 
 
-def misfit(model: Model, query: PlanQuery) -> str:
-    """Why the model will not do; empty if it will."""
-    if model.off:
-        return model.off
-    if query.needs:
-        missing = lacking(model, query)
-        if missing:
-            return f"cannot do {', '.join(missing)}"
-    if is_too_small(model, query):
-        return f"context of {model.context} tokens, request needs about {wanted_tokens(query)}"
-    if gives_too_little(model, query):
+def misfit(model: Model, query: PlanQuery, needs: frozenset[str], wanted: int) -> str:
+    """Why the model will not do, empty if it will.
+
+    Args:
+        needs: those of the query, as a set.
+        wanted: `wanted_tokens(query)`.
+    """
+    if model.endpoint != query.endpoint:
+        return f"cannot do {query.endpoint}"
+    if not needs <= model.capabilities:
+        return f"cannot do {', '.join(lacking(model, query))}"
+    if wanted > model.context and not query.may_shorten:
+        return f"context of {model.context} tokens, request needs about {wanted}"
+    if model.max_output is not None and query.max_output_tokens > model.max_output:
         return f"answers up to {model.max_output} tokens, asked for {query.max_output_tokens}"
     return ""
 
@@ -27,6 +33,7 @@ def lacking(model: Model, query: PlanQuery) -> list[str]:
 
 
 def wanted_tokens(query: PlanQuery) -> int:
+    """Tokens of the prompt and of the longest answer that it may have."""
     return query.prompt_tokens + query.max_output_tokens
 
 

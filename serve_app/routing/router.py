@@ -1,22 +1,29 @@
 """The dispatcher: queries in, plans out. A plan is candidates in order, each with its reason.
 
-`auto` picks the first tier by the request: `cheap` for a short one with little need of
-reasoning, `strong` for one with much, `default` for the rest. Fallbacks follow as `directory.py`
-says. A model asked for by name gets only the backends that serve it.
+A name stands for a route (`directory.py`, `route.py`), `auto` for that of the tier which the
+request needs (`decision.py`). Of a route's models those that cannot take the request are left
+out (`fit.py`), each with its reason; the rest is put in order by how they are doing, by the
+strategy and by what the conversation knows already (`order.py`), or drawn (`split.py`).
+
+The same query under the same policy, vitals and prices makes the same plan, on every replica.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from serve_app.config.policy import RoutingPolicy
+from serve_app.config.policy import Price, RoutingPolicy
 from serve_app.config.structure import HostedBackend, LocalBackend
-from serve_app.core.types import Candidate, Exclusion, Plan, PlanQuery
+from serve_app.core.clock import Clock, SystemClock
+from serve_app.core.errors import GatewayError
+from serve_app.core.types import Plan, PlanQuery
+from serve_app.routing.base import Book, Judge
 from serve_app.routing.catalog import Catalog, ModelName
-from serve_app.routing.directory import Directory, Route
-from serve_app.routing.fit import misfit
-from serve_app.routing.need import need
-from serve_app.routing.refusal import refusal, unknown_model
+from serve_app.routing.decision import Verdict, decide
+from serve_app.routing.directory import Directory
+from serve_app.routing.planning import planned
+from serve_app.routing.refusal import unknown_model
+from serve_app.routing.standing import Standings
 
 
 class RouterStage:
@@ -24,8 +31,11 @@ class RouterStage:
 
     Args:
         backends: settings in order of preference.
-        policy: tiers and thresholds.
+        policy: tiers, strategies and thresholds.
         environ: to see which hosted backends have a key.
+        vitals: how the models are doing.
+        price: of a model by its name, None where it is not known.
+        judge: decides about the strong tier while the policy has `learned`.
 
     Raises:
         PolicyRejected: the policy names a model that there is not.
@@ -36,75 +46,62 @@ class RouterStage:
         backends: Sequence[HostedBackend | LocalBackend],
         policy: RoutingPolicy,
         environ: Mapping[str, str],
+        vitals: Book,
+        price: Callable[[str], Price | None],
+        judge: Judge | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.catalog = Catalog(backends, environ)
+        self.judge = judge
+        """May be replaced while requests run."""
+        self._standings = Standings(vitals, price, clock or SystemClock())
         self.reconfigure(policy)
 
     def reconfigure(self, policy: RoutingPolicy) -> None:
-        """Use another policy from the next plan on.
+        """Use another policy, and prices as they are now, from the next plan on.
 
         Raises:
             PolicyRejected: nothing was changed.
         """
         self._directory = Directory(self.catalog, policy)
         self._policy = policy
+        self._standings.forget()
 
     def names(self) -> list[ModelName]:
         """Every name a request's `model` may have now."""
         return self._directory.names()
 
     async def plan(self, batch: list[PlanQuery]) -> list[Plan]:
-        return [self._plan(query) for query in batch]
+        if self._policy.learned is None or self.judge is None:
+            return [self._plan(query, None) for query in batch]
+        return await self._learned(batch, self.judge)
 
-    def _plan(self, query: PlanQuery) -> Plan:
+    async def _learned(self, batch: list[PlanQuery], judge: Judge) -> list[Plan]:
+        """Plans by what was learned, or by the rule while the judge cannot tell."""
+        asked = [query for query in batch if self._is_automatic(query)]
         try:
-            route = self._directory.route(query.model)
+            scores = await judge.judge([query.text for query in asked]) if asked else []
+        except GatewayError:
+            return [self._plan(query, None) for query in batch]
+        verdicts = {
+            id(query): Verdict(score, judge.threshold)
+            for query, score in zip(asked, scores, strict=True)
+        }
+        return [self._plan(query, verdicts.get(id(query))) for query in batch]
+
+    def _is_automatic(self, query: PlanQuery) -> bool:
+        return query.endpoint == "chat" and self._directory.is_automatic(query.model)
+
+    def _plan(self, query: PlanQuery, verdict: Verdict | None) -> Plan:
+        directory = self._directory
+        try:
+            route = directory.route(query.model)
         except KeyError:
             return Plan(problem=unknown_model(query.model, self.names()))
-        if route is None:
-            return self._automatic(query)
-        reason = f"{route.tier} tier: asked for as {query.model!r}" if route.tier else ""
-        return _carried_out(route, query, reason)
-
-    def _automatic(self, query: PlanQuery) -> Plan:
-        score, signals = need(query.text, query.turns)
-        tier, reason = self._first_tier(query.prompt_tokens, score)
-        return _carried_out(self._directory.tiers[tier], query, reason, score, signals)
-
-    def _first_tier(self, tokens: int, score: float) -> tuple[str, str]:
-        policy = self._policy
-        if score >= policy.strong_need:
-            return "strong", f"strong tier: need {score:.2f}, at least {policy.strong_need:g}"
-        if tokens > policy.short_tokens:
-            return "default", f"default tier: need {score:.2f}, {tokens} tokens are not short"
-        if score < policy.cheap_need:
-            return "cheap", f"cheap tier: short, need {score:.2f} below {policy.cheap_need:g}"
-        return "default", f"default tier: need {score:.2f}, neither low nor high"
-
-
-def _carried_out(
-    route: Route,
-    query: PlanQuery,
-    reason: str,
-    score: float = 0.0,
-    signals: dict[str, float] | None = None,
-) -> Plan:
-    """The steps of a route that fit the query; `reason` is that of the route's own models."""
-    candidates: list[Candidate] = []
-    excluded: list[Exclusion] = []
-    for step in route.steps:
-        model = step.model
-        why_not = misfit(model, query)
-        if why_not:
-            excluded.append(Exclusion(model.backend, model.id, why_not))
-        else:
-            why = step.reason or reason
-            candidates.append(Candidate(model.backend, model.id, why, model.context))
-    return Plan(
-        candidates=candidates,
-        excluded=excluded,
-        need=score,
-        signals=signals or {},
-        tier=route.tier,
-        problem=None if candidates else refusal(route, query),
-    )
+        decision = None
+        if route is None and query.endpoint == "embeddings":
+            route = directory.embedding
+        elif route is None:
+            decision = decide(self._policy, query, verdict)
+            route = directory.automatic[decision.tier]
+        return planned(route, query, self._standings, decision, sticky=self._policy.sticky)

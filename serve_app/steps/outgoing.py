@@ -17,6 +17,8 @@ from serve_app.wire.reply import rewrite
 FIELDS = ("content", "reasoning_content", "reasoning", "refusal")
 """Text fields of a delta that a caller reads; each is a text of its own to the filter."""
 
+_THOUGHTS = frozenset({"reasoning_content", "reasoning"})
+
 
 class _Key(NamedTuple):
     choice: int
@@ -38,21 +40,46 @@ class OutputGuard:
         self._tenant = tenant
         self._trail = trail
         self._held: dict[_Key, str] = {}
+        self._thinks = False
         self.found: dict[str, int] = {}
 
     async def check(self, chunks: list[Chunk]) -> list[Chunk]:
         """What of this batch (and of what was held before) may go out now."""
         places, finished = _survey(chunks)
+        ends = self._ends(chunks, places, finished)
         for key in self._held:
-            if key.choice in finished:
+            if key in ends:
                 places.setdefault(key, [])
         if not places:
             return chunks
         keys = list(places)
-        tails = [self._tail(key, places[key], key.choice in finished) for key in keys]
+        tails = [self._tail(key, places[key], key in ends) for key in keys]
         for key, released in zip(keys, await self._filter.check_output(tails), strict=True):
-            self._apply(chunks, key, places[key], released, finished)
+            self._apply(chunks, key, places[key], released, ends)
         return [chunk for chunk in chunks if _says_something(chunk)]
+
+    def _ends(
+        self, chunks: list[Chunk], places: dict[_Key, list[_Place]], finished: dict[int, list[int]]
+    ) -> dict[_Key, int]:
+        """The texts that are over, and the chunk with which each is.
+
+        What is held must not come out after what follows it: the last word of a thought after
+        the answer, of an answer after a call.
+        """
+        if not self._thinks:
+            self._thinks = any(key.field in _THOUGHTS for key in places)
+        if not (finished or self._thinks):
+            return {}
+        answered = _answered(chunks) if self._thinks else {}
+        ends: dict[_Key, int] = {}
+        for key in {*places, *self._held}:
+            last = places[key][-1].chunk if key in places else -1
+            at = answered.get(key.choice, -1) if key.field in _THOUGHTS else -1
+            if at <= last:
+                at = next((at for at in finished.get(key.choice, ()) if at >= last), -1)
+            if at >= 0:
+                ends[key] = at
+        return ends
 
     def _tail(self, key: _Key, places: list[_Place], final: bool) -> Tail:
         new = "".join([place.text for place in places])
@@ -64,7 +91,7 @@ class OutputGuard:
         key: _Key,
         places: list[_Place],
         released: Released,
-        finished: dict[int, int],
+        ends: dict[_Key, int],
     ) -> None:
         before = self._held.pop(key, "")
         if released.held:
@@ -73,8 +100,8 @@ class OutputGuard:
             self._count(released)
         elif not before and not released.held:
             return
-        if not places:  # the choice ends here and only held text is left of it
-            places = [_Place(finished[key.choice], "")]
+        if not places:  # the text ends here and only what was held is left of it
+            places = [_Place(ends[key], "")]
         for place, text in zip(places, _spread(before, places, released), strict=True):
             if text != place.text:
                 rewrite(chunks[place.chunk], {key.choice: text}, key.field)
@@ -85,18 +112,31 @@ class OutputGuard:
             self._trail.note("output_filter", finding.action, rule=finding.rule)
 
 
-def _survey(chunks: list[Chunk]) -> tuple[dict[_Key, list[_Place]], dict[int, int]]:
-    """Texts of a batch by choice and field, and the chunk in which a choice ends."""
+def _survey(chunks: list[Chunk]) -> tuple[dict[_Key, list[_Place]], dict[int, list[int]]]:
+    """Texts of a batch by choice and field, and the chunks in which a choice ends or calls a
+    tool."""
     places: dict[_Key, list[_Place]] = {}
-    finished: dict[int, int] = {}
+    finished: dict[int, list[int]] = {}
     for at, chunk in enumerate(chunks):
         for choice in chunk.choices:
-            if choice.finish_reason is not None or chunk.whole:
-                finished[choice.index] = at
+            delta = choice.delta
+            if choice.finish_reason is not None or chunk.whole or delta.tool_calls:
+                finished.setdefault(choice.index, []).append(at)
             for field in FIELDS:
-                if text := getattr(choice.delta, field):
+                if text := getattr(delta, field):
                     places.setdefault(_Key(choice.index, field), []).append(_Place(at, text))
     return places, finished
+
+
+def _answered(chunks: list[Chunk]) -> dict[int, int]:
+    """The first chunk of each choice that ends its thought: an answer, or a signature."""
+    found: dict[int, int] = {}
+    for at, chunk in enumerate(chunks):
+        for choice in chunk.choices:
+            delta = choice.delta
+            if delta.content or delta.refusal or delta.reasoning_details:
+                found.setdefault(choice.index, at)
+    return found
 
 
 def _spread(before: str, places: list[_Place], released: Released) -> list[str]:

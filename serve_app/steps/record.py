@@ -22,12 +22,16 @@ class Record:
         self._open: set[int] = set()
         self.finish_reasons: set[str] = set()
         self.usage: Usage | None = None
+        self.skipped = 0
+        """Malformed events that the reply was read past."""
         self._text_chars = 0
 
     def add(self, chunks: list[Chunk]) -> None:
         for chunk in chunks:
             if chunk.usage is not None:
                 self.usage = chunk.usage
+            if chunk.skipped:
+                self.skipped += chunk.skipped
             for choice in chunk.choices:
                 self._note(choice.index, choice.finish_reason, choice.delta.content)
             if self._room >= 0 and not is_usage_only(chunk):
@@ -56,7 +60,9 @@ class Record:
 
     @property
     def is_complete(self) -> bool:
-        """True if every choice came to an end of its own."""
+        """True if every choice came to an end of its own; embeddings have none."""
+        if self.is_whole and not self._chunks[0].choices:
+            return True
         return not self._open and bool(self.finish_reasons) and self.finish_reasons <= _COMPLETE
 
     def ended_by_limit(self) -> bool:

@@ -56,3 +56,17 @@ def ledger_day(tenant: str, day: str, kind: str) -> str:
 def ledger_writer(tenant: str, writer: str) -> str:
     """Number of the last batch that a ledger (one per process) had applied."""
     return _key(tenant, f"ledger:writer:{escape(writer)}")
+
+
+_VITALS = _PREFIX + "{[vitals]}:"
+"""Of no tenant: a tenant's brackets would be escaped."""
+
+
+def vitals(kind: str) -> str:
+    """What replicas tell each other about backends; `kind` is `breakers` or `figures`."""
+    return f"{_VITALS}{kind}"
+
+
+def probe(backend: str, model: str) -> str:
+    """Held by the one replica that probes a model."""
+    return f"{_VITALS}probe:{escape(backend)}:{escape(model)}"

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from serve_app.core.errors import BadRequest
 from serve_app.core.types import Chunk, Message, Usage
-from serve_app.wire.openai import wrong_field
+from serve_app.wire.checks import no_json, wrong_field
 from serve_app.wire.reply import DONE
 
 MAX_SESSION_ID = 128
@@ -53,9 +53,7 @@ def decode(body: bytes) -> AgentRequest:
     except msgspec.ValidationError as error:
         raise wrong_field(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(
-            f"The request body is not valid JSON: {error}", code="invalid_json"
-        ) from None
+        raise no_json(error) from None
     if not request.message.strip():
         raise BadRequest("'message' is empty", param="message")
     if request.session_id is not None and not 1 <= len(request.session_id) <= MAX_SESSION_ID:
@@ -74,6 +72,15 @@ def encode(session_id: str | None, text: str, model: str, usage: Usage | None) -
     return msgspec.json.encode(
         {"session_id": session_id, "message": text, "model": model, "usage": usage}
     )
+
+
+def excuse(session_id: str | None, words: str) -> bytes:
+    """A whole stream that says only these words."""
+    encode_json = msgspec.json.encode
+    totals = {"model": "", "usage": None, "cost_usd": "0.000000"}
+    end = {"session_id": session_id, "done": True, **totals}
+    said = encode_json({"delta": words})
+    return b"data: %b\n\ndata: %b\n\n" % (said, encode_json(end)) + DONE
 
 
 async def events(

@@ -6,25 +6,23 @@ A request enters as bytes and leaves as a checked `ChatRequest`; what comes back
 
 from __future__ import annotations
 
-import re
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
-from serve_app.core.errors import BadRequest
 from serve_app.core.messages import encode_messages
 from serve_app.core.types import ChatParams, ChatRequest, ContentPart, Message, Texts
-
-ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-_MAX_CHOICES = 128
+from serve_app.wire.checks import check, check_stops, check_utf8, no_json, wrong_field
 
 _fields = msgspec.json.Decoder(dict[str, Raw])
 _params = msgspec.json.Decoder(ChatParams)
 _messages = msgspec.json.Decoder(list[dict[str, Any]])
 _message_list = msgspec.json.Decoder(list[Message])
-
-_PATH = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
+_encode = msgspec.json.encode
 
 
 def decode(body: bytes) -> ChatRequest:
@@ -34,79 +32,44 @@ def decode(body: bytes) -> ChatRequest:
         BadRequest: not UTF-8, not JSON, not an object, a wrong type or an impossible value;
             `param` is the path of the field at fault.
     """
-    _check_utf8(body)
+    check_utf8(body)
     try:
         fields = _fields.decode(body)
         params = _params.decode(body)
     except msgspec.ValidationError as error:
         raise wrong_field(error) from None
     except (msgspec.DecodeError, RecursionError) as error:
-        raise BadRequest(
-            f"The request body is not valid JSON: {error}", code="invalid_json"
-        ) from None
-    _check_values(params)
+        raise no_json(error) from None
+    check(params)
+    check_stops(params.stop)
+    return ChatRequest(fields=fields, params=params)
+
+
+def from_values(values: Mapping[str, Any]) -> ChatRequest:
+    """A request put together from another API's, by the names and types of this one.
+
+    Raises:
+        BadRequest: as `decode` does.
+    """
+    try:
+        fields = {name: Raw(_encode(value)) for name, value in values.items()}
+        params = msgspec.convert(values, ChatParams)
+    except msgspec.ValidationError as error:
+        raise wrong_field(error) from None
+    except RecursionError as error:  # values may lie deeper here than where they came from
+        raise no_json(error) from None
+    check(params)
     return ChatRequest(fields=fields, params=params)
 
 
 def from_messages(model: str, messages: list[Message], *, stream: bool) -> ChatRequest:
     """A request of our own making, for the endpoints that take less than a whole one."""
-    encode = msgspec.json.encode
     fields = {
-        "model": Raw(encode(model)),
+        "model": Raw(_encode(model)),
         "messages": Raw(encode_messages(messages)),
-        "stream": Raw(encode(stream)),
+        "stream": Raw(_encode(stream)),
     }
     return ChatRequest(fields, ChatParams(model=model, messages=messages, stream=stream))
-
-
-def _check_utf8(body: bytes) -> None:
-    """Raw JSON fields are passed on unread, so their encoding must be checked here."""
-    if body.isascii():
-        return
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadRequest(
-            f"The request body is not valid UTF-8: {error.reason} at byte {error.start}",
-            code="invalid_encoding",
-        ) from None
-
-
-def wrong_field(error: msgspec.ValidationError) -> BadRequest:
-    """The decoder's complaint as ours, with the path of the field as `param`."""
-    matched = _PATH.match(str(error))
-    what, path = (matched["what"], matched["path"]) if matched else (str(error), None)
-    missing = re.search(r"missing required field `(\w+)`", what)
-    if missing:
-        path = f"{path}.{missing[1]}" if path else missing[1]
-        what = "a required field is missing"
-    where = f" {path!r}" if path else ""
-    return BadRequest(f"Invalid value for{where or ' the request body'}: {what}", param=path)
-
-
-def _check_values(params: ChatParams) -> None:
-    if not params.model:
-        raise BadRequest("'model' is empty; use 'auto' or a name of GET /v1/models", param="model")
-    if not params.messages:
-        raise BadRequest("'messages' is empty; at least one is needed", param="messages")
-    for at, message in enumerate(params.messages):
-        if message.role not in ROLES:
-            raise BadRequest(
-                f"messages[{at}].role is {message.role[:40]!r}; one of {', '.join(sorted(ROLES))}",
-                param=f"messages[{at}].role",
-            )
-        if message.content is None and message.role in ("user", "system", "developer", "tool"):
-            raise BadRequest(f"messages[{at}].content is missing", param=f"messages[{at}].content")
-    if params.n is not None and not 1 <= params.n <= _MAX_CHOICES:
-        raise BadRequest(f"n is {params.n}; 1 to {_MAX_CHOICES}", param="n")
-    for name in ("max_tokens", "max_completion_tokens"):
-        value = getattr(params, name)
-        if value is not None and value < 1:
-            raise BadRequest(f"{name} is {value}; at least 1", param=name)
-    if params.temperature is not None and not 0 <= params.temperature <= 2:
-        raise BadRequest(f"temperature is {params.temperature}; 0 to 2", param="temperature")
-    if params.top_p is not None and not 0 <= params.top_p <= 1:
-        raise BadRequest(f"top_p is {params.top_p}; 0 to 1", param="top_p")
 
 
 # -------------------------------------------------- what stages look at
@@ -133,6 +96,8 @@ def _texts(content: str | list[ContentPart] | None) -> list[str]:
 
 def with_texts(request: ChatRequest, texts: tuple[str, ...]) -> ChatRequest:
     """The same request with its texts replaced, in the order of `texts_of`; all else as sent."""
+    if request.endpoint == "embeddings":
+        return _with_input(request, texts)
     messages = _messages.decode(request.fields["messages"])
     remaining = iter(texts)
     for message in messages:
@@ -143,9 +108,18 @@ def with_texts(request: ChatRequest, texts: tuple[str, ...]) -> ChatRequest:
             for part in content:
                 if isinstance(part.get("text"), str):
                     part["text"] = next(remaining)
-    raw = Raw(msgspec.json.encode(messages))
-    params = msgspec.structs.replace(request.params, messages=_message_list.decode(raw))
-    return ChatRequest({**request.fields, "messages": raw}, params)
+    raw = Raw(_encode(messages))
+    params = replace(request.params, messages=_message_list.decode(raw))
+    return replace(request, fields={**request.fields, "messages": raw}, params=params)
+
+
+def _with_input(request: ChatRequest, texts: tuple[str, ...]) -> ChatRequest:
+    """A request for embeddings with other texts; one that was not in a list stays out of one."""
+    alone = bytes(request.fields["input"]).lstrip().startswith(b'"')
+    raw = Raw(_encode(texts[0] if alone else texts))
+    messages = [Message(role="user", content=text) for text in texts]
+    params = replace(request.params, messages=messages)
+    return replace(request, fields={**request.fields, "input": raw}, params=params)
 
 
 def last_user_text(request: ChatRequest, limit: int) -> str:
@@ -156,16 +130,52 @@ def last_user_text(request: ChatRequest, limit: int) -> str:
     return ""
 
 
+def opening_texts(request: ChatRequest) -> tuple[str, ...]:
+    """The texts up to and with the last user message; without one, all of them."""
+    messages = request.params.messages
+    end = len(messages)
+    while end and messages[end - 1].role != "user":
+        end -= 1
+    opening = messages[:end] if end else messages
+    return tuple([text for message in opening for text in _texts(message.content)])
+
+
+def conversation_of(request: ChatRequest, tenant: str) -> str:
+    """Names the conversation that a request belongs to, 16 hexadecimal digits.
+
+    Equal for all requests of one tool loop or talk: made of the tenant, the model asked for and
+    what comes first, up to and with the first user message. Images do not count, so two talks
+    about two images may share a name. Empty for embeddings, which belong together with nothing.
+    """
+    if request.endpoint != "chat":
+        return ""
+    seen = [tenant, request.params.model]
+    for message in request.params.messages:
+        if message.role == "tool" or message.tool_calls:
+            break
+        seen.append(message.role)
+        seen += _texts(message.content)
+        if message.role == "user":
+            break
+    return hashlib.blake2b(_encode(seen), digest_size=8).hexdigest()
+
+
 def needs_of(request: ChatRequest) -> tuple[str, ...]:
     """Capabilities without which a backend cannot answer this request."""
     params = request.params
     needs: list[str] = []
     if params.tools:
         needs.append("tools")
+    if params.parallel_tool_calls is True:
+        needs.append("parallel_tools")
     if (params.n or 1) > 1:
         needs.append("n")
     if params.logprobs:
         needs.append("logprobs")
+    if params.seed is not None:
+        needs.append("seed")
+    if params.reasoning_effort not in (None, "none"):
+        needs.append("reasoning")
     kind = (params.response_format or {}).get("type")
     if kind in ("json_schema", "json_object"):
         needs.append(kind)

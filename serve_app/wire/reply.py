@@ -14,6 +14,8 @@ from serve_app.core.types import Chunk, ChunkChoice, Usage
 
 DONE = b"data: [DONE]\n\n"
 
+_REASONING = frozenset({"reasoning_content", "reasoning"})
+
 _object = msgspec.json.Decoder(dict[str, Any])
 _encode = msgspec.json.encode
 
@@ -36,17 +38,25 @@ def is_usage_only(chunk: Chunk) -> bool:
 def rewrite(chunk: Chunk, texts: dict[int, str], field: str) -> Chunk:
     """The chunk with the text of some choices replaced, everything else as it came.
 
+    Details of reasoning go with the reasoning of theirs that is changed.
+
     Args:
         texts: by choice index, the new text.
         field: `content` or `reasoning_content` or `refusal`.
     """
     where = "message" if chunk.whole else "delta"
     value = _object.decode(payload(chunk))
+    repeated = field in _REASONING
     for choice in value.get("choices", ()):
         if (text := texts.get(choice.get("index", 0))) is not None:
-            choice.setdefault(where, {})[field] = text
+            said = choice.setdefault(where, {})
+            if repeated and said.get(field):
+                said.pop("reasoning_details", None)
+            said[field] = text
     for known in chunk.choices:
         if (text := texts.get(known.index)) is not None:
+            if repeated and getattr(known.delta, field):
+                known.delta.reasoning_details = None
             setattr(known.delta, field, text)
     chunk.raw = _encode(value)
     return chunk
@@ -81,6 +91,7 @@ class _Choice:
 
     def __init__(self) -> None:
         self._texts: dict[str, list[str]] = {}
+        self._details: list[Any] = []
         self._tools: dict[int, dict[str, Any]] = {}
         self._logprobs: dict[str, list[Any]] = {}
         self._finish: str | None = None
@@ -89,6 +100,8 @@ class _Choice:
         for name in ("content", "reasoning_content", "reasoning", "refusal"):
             if text := getattr(part.delta, name):
                 self._texts.setdefault(name, []).append(text)
+        if isinstance(details := part.delta.reasoning_details, list):
+            self._details += details
         for call in part.delta.tool_calls or ():
             whole = self._tools.setdefault(
                 call.index,
@@ -108,6 +121,8 @@ class _Choice:
     def finished(self, index: int) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": None}
         message.update({name: "".join(parts) for name, parts in self._texts.items()})
+        if self._details:
+            message["reasoning_details"] = self._details
         if self._tools:
             message["tool_calls"] = [self._tools[at] for at in sorted(self._tools)]
         elif message["content"] is None:

@@ -10,12 +10,12 @@ import pytest
 from msgspec import Raw
 
 from serve_app.backends.base import AttemptFailed, Backend, Batches, Call
-from serve_app.backends.openai_like import HostedOpenAI
+from serve_app.backends.hosted import Hosted
 from serve_app.core.types import Candidate, ChatParams, ChatRequest, Chunk, Plan
 
 KEY = "sk-test-0123456789abcdef"
 
-MakeHosted = Callable[..., HostedOpenAI]
+MakeHosted = Callable[..., Hosted]
 """`make_hosted("name", idle_s=0.2)`: a backend that is closed after the test."""
 
 TEXT = "hello dear wörld 世界"
@@ -45,9 +45,15 @@ def call(model: str, *, timeout_s: float = 20.0, **fields: Any) -> Call:
 
 
 def plan(*names: str) -> Plan:
-    """A plan of `backend/model` names."""
-    pairs = [name.split("/") for name in names]
-    return Plan([Candidate(backend, model, "test", 4096) for backend, model in pairs])
+    """A plan of `backend/model` names, each with a larger context; `backend/model+` accepts a
+    prefix."""
+    pairs = [name.rstrip("+").split("/") for name in names]
+    return Plan(
+        [
+            Candidate(backend, model, "test", 4096 * (at + 1), prefix=name.endswith("+"))
+            for at, ((backend, model), name) in enumerate(zip(pairs, names, strict=True))
+        ]
+    )
 
 
 async def collect(batches: Batches) -> list[Chunk]:

@@ -11,12 +11,14 @@ from backend_calls import chat, collect, plan, text_of
 
 from serve_app.backends.base import Backend
 from serve_app.backends.execute import Answer, Executor
+from serve_app.config.policy import ExecutionPolicy
 from serve_app.core.clock import SystemClock
 from serve_app.core.errors import (
     GatewayError,
 )
 from serve_app.core.trail import Trail
 from serve_app.core.types import Candidate
+from serve_app.routing.estimate import estimate_tokens
 from serve_app.vitals.book import Vitals
 
 Body = Callable[[Candidate], dict[str, bytes]]
@@ -35,6 +37,7 @@ class Desk:
             self.vitals,
             self.clock,
             random.Random(7),
+            estimate_tokens,
             self._sleep,
         )
 
@@ -47,11 +50,14 @@ class Desk:
         stream: bool = True,
         within_s: float = 20.0,
         prepare: Body | None = None,
+        rules: ExecutionPolicy | None = None,
         **fields: Any,
     ) -> Answer:
         deadline = self.clock.monotonic() + within_s
         request = chat(stream=stream, **fields)
-        return await self.executor.start(plan(*names), request, self.trail, deadline, prepare)
+        return await self.executor.start(
+            plan(*names), request, self.trail, deadline, rules or ExecutionPolicy(), prepare
+        )
 
     async def answer(self, *names: str, **how: Any) -> tuple[str, Answer]:
         answer = await self.start(*names, **how)

@@ -9,7 +9,9 @@ from backend_calls import KEY, MakeHosted
 from backend_desk import Desk
 from provider.fixtures import ScriptedProvider
 
-from serve_app.backends.openai_like import HostedOpenAI
+from serve_app.backends.dialects.choice import dialect_of
+from serve_app.backends.hosted import Hosted
+from serve_app.backends.keys import ProviderKeys
 from serve_app.config.structure import BackendTimeouts, HostedBackend, ModelSettings
 from serve_app.core.clock import SystemClock
 
@@ -17,19 +19,22 @@ from serve_app.core.clock import SystemClock
 @pytest.fixture
 async def make_hosted(provider: ScriptedProvider) -> AsyncIterator[MakeHosted]:
     """Makes hosted backends: `make_hosted("name", idle_s=0.2)`; they are closed afterwards."""
-    made: list[HostedOpenAI] = []
+    made: list[Hosted] = []
 
     def make(
         name: str = "test", base_url: str = "", connections: int = 64, **timeouts: float
-    ) -> HostedOpenAI:
+    ) -> Hosted:
         settings = HostedBackend(
             name=name,
+            api_key_env=["TEST_KEY"],
             base_url=base_url or provider.base_url,
             models=[ModelSettings(id="any", context=4096)],
             timeouts=BackendTimeouts(**timeouts),
             max_connections=connections,
         )
-        made.append(HostedOpenAI(settings, KEY, SystemClock()))
+        clock = SystemClock()
+        keys = ProviderKeys(settings, {"TEST_KEY": KEY}, clock)
+        made.append(Hosted(settings, keys, dialect_of(settings), clock))
         return made[-1]
 
     yield make
@@ -38,7 +43,7 @@ async def make_hosted(provider: ScriptedProvider) -> AsyncIterator[MakeHosted]:
 
 
 @pytest.fixture
-def hosted(make_hosted: MakeHosted) -> HostedOpenAI:
+def hosted(make_hosted: MakeHosted) -> Hosted:
     return make_hosted()
 
 

@@ -18,12 +18,12 @@ def test_what_may_pass_is_transient(status: int) -> None:
     assert failure(status, Refusal("busy")).kind == "transient"
 
 
-@pytest.mark.parametrize("status", [204, 302, 401, 402, 403, 404, 405, 413, 451])
+@pytest.mark.parametrize("status", [204, 302, 401, 402, 403, 405, 413, 451])
 def test_what_another_may_do_is_for_the_next_candidate(status: int) -> None:
     assert failure(status, Refusal("no")).kind == "candidate"
 
 
-@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("status", [400, 404, 422])
 def test_a_wrong_request_is_the_callers_with_the_providers_words(status: int) -> None:
     failed = failure(status, Refusal("too hot", code="invalid_value", param="temperature"))
     assert failed.kind == "caller"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from serve_app.backends.base import AttemptFailed
+from serve_app.backends.dialects.openai import OpenAIDecoder
 from serve_app.backends.reply import LAST_EVENTS_S, ReplyStream, decode_chunk, decode_whole
 from serve_app.core.types import Chunk
 
@@ -39,7 +40,7 @@ def events(*payloads: bytes) -> bytes:
 
 
 async def read_all(network: Network, choices: int = 1) -> list[list[Chunk]]:
-    reply = ReplyStream(choices)
+    reply = ReplyStream(OpenAIDecoder(), choices)
     batches = []
     while batch := await reply.next(network):
         batches.append(batch)
@@ -109,7 +110,7 @@ def test_what_is_no_chunk_is_a_transient_failure(payload: bytes) -> None:
         (b'{"error":{"message":"boom","type":"server_error"}}', "transient", 500),
         (b'{"error":"boom"}', "transient", 500),
         (b'{"error":{"message":"slow down","code":"rate_limit_exceeded"}}', "transient", 429),
-        (b'{"id":null,"error":{"message":"no","code":404}}', "candidate", 404),
+        (b'{"id":null,"error":{"message":"no","code":404}}', "caller", 404),
         (b'{"error":{"message":"no","type":"BadRequestError","code":400}}', "caller", 400),
         (
             b'{"error":{"message":"down","code":502},"choices":[{"finish_reason":"error"}]}',
@@ -184,7 +185,7 @@ async def test_what_comes_after_done_is_not_read() -> None:
 
 
 async def test_chunks_before_a_broken_event_are_delivered_first() -> None:
-    reply, network = ReplyStream(), Network(events(HELLO, b"{"))
+    reply, network = ReplyStream(OpenAIDecoder()), Network(events(HELLO, b"{"))
     assert len(await reply.next(network)) == 1
     with pytest.raises(AttemptFailed):
         await reply.next(network)

@@ -8,7 +8,9 @@ from backend_calls import ANSWER, chat, collect, plan, text_of
 from backend_desk import Desk
 from provider.fixtures import ScriptedProvider
 
+from serve_app.backends.base import Batches
 from serve_app.backends.execute import Executor
+from serve_app.config.policy import ExecutionPolicy
 from serve_app.core.clock import FakeClock
 from serve_app.core.errors import (
     UpstreamFailed,
@@ -24,16 +26,33 @@ BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 # -------------------------------------------------------------- after content
 
 
+async def drain(batches: Batches, into: list[Chunk]) -> None:
+    async for batch in batches:
+        into += batch
+
+
 @pytest.mark.parametrize("model", ["cut-after-3", "end-after-3", "error-event-after-3"])
-async def test_a_stream_that_breaks_after_content_ends_with_an_error(
+async def test_a_stream_that_breaks_after_content_goes_on_at_the_next(
     desk: Desk, model: str
 ) -> None:
     answer = await desk.start(f"first/{model}", "second/ok")
+    assert text_of(await collect(answer.chunks)) == ANSWER
+    assert answer.recovered
+    assert answer.candidate.backend == "second"
+    assert desk.outcomes()[:2] == ["answered", "interrupted"]
+    assert desk.outcomes()[-1] == "recovered"
+
+
+@pytest.mark.parametrize("model", ["cut-after-3", "end-after-3", "error-event-after-3"])
+async def test_a_stream_that_nobody_goes_on_with_ends_with_one_error(
+    desk: Desk, model: str
+) -> None:
+    answer = await desk.start(f"first/{model}")
     seen: list[Chunk] = []
     with pytest.raises(UpstreamFailed) as caught:
-        seen.extend([chunk async for batch in answer.chunks for chunk in batch])
+        await drain(answer.chunks, seen)
     assert caught.value.code == "stream_interrupted"
-    assert desk.outcomes() == ["answered", "interrupted"]
+    assert ANSWER.startswith(text_of(seen))
 
 
 async def test_content_before_the_break_is_delivered(desk: Desk) -> None:
@@ -120,6 +139,6 @@ async def test_streams_that_always_break_open_the_breaker(desk: Desk) -> None:
 
 
 async def test_an_empty_plan_is_a_failure_and_not_a_hang() -> None:
-    executor = Executor({}, Vitals(FakeClock()), FakeClock(0.0), random.Random(7))
+    executor = Executor({}, Vitals(FakeClock()), FakeClock(0.0), random.Random(7), len)
     with pytest.raises(UpstreamFailed):
-        await executor.start(plan(), chat(), Trail("r"), 10.0)
+        await executor.start(plan(), chat(), Trail("r"), 10.0, ExecutionPolicy())

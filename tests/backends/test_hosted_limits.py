@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from backend_calls import ANSWER, KEY, MakeHosted, call, collect, fail, run, text_of
+from backend_calls import ANSWER, MakeHosted, call, collect, fail, run, text_of
 from provider.fixtures import ScriptedProvider
 
 from serve_app.backends.base import AttemptFailed
-from serve_app.backends.openai_like import FAILURE_AGE_S, HostedOpenAI
+from serve_app.backends.dialects.openai import OpenAIDialect
+from serve_app.backends.hosted import FAILURE_AGE_S, Hosted
+from serve_app.backends.keys import ProviderKeys
 from serve_app.config.structure import HostedBackend, ModelSettings
 from serve_app.core.clock import FakeClock
 
@@ -60,9 +62,7 @@ async def test_a_slow_reader_is_not_taken_for_a_silent_provider(make_hosted: Mak
 
 
 @pytest.mark.parametrize("model", ["endless", "comments-only"])
-async def test_an_endless_stream_ends_at_the_limit_of_the_call(
-    hosted: HostedOpenAI, model: str
-) -> None:
+async def test_an_endless_stream_ends_at_the_limit_of_the_call(hosted: Hosted, model: str) -> None:
     with pytest.raises(AttemptFailed) as caught:
         await collect(hosted.run(call(model, stream=True, timeout_s=0.3)))
     assert caught.value.code == "timeout"
@@ -86,7 +86,7 @@ async def test_a_call_waits_for_a_free_connection_no_longer_than_for_a_new_one(
 
 @BOTH
 async def test_a_caller_that_leaves_before_the_answer_stops_the_provider(
-    hosted: HostedOpenAI, provider: ScriptedProvider, stream: bool
+    hosted: Hosted, provider: ScriptedProvider, stream: bool
 ) -> None:
     task = asyncio.create_task(run(hosted, "no-response", stream=stream))
     assert await asyncio.to_thread(provider.wait, "no-response", "seen")
@@ -97,7 +97,7 @@ async def test_a_caller_that_leaves_before_the_answer_stops_the_provider(
 
 
 async def test_closing_a_stream_stops_the_provider(
-    hosted: HostedOpenAI, provider: ScriptedProvider
+    hosted: Hosted, provider: ScriptedProvider
 ) -> None:
     batches = hosted.run(call("endless", stream=True))
     await anext(batches)
@@ -106,7 +106,7 @@ async def test_closing_a_stream_stops_the_provider(
 
 
 async def test_a_caller_cancelled_in_mid_stream_stops_the_provider(
-    hosted: HostedOpenAI, provider: ScriptedProvider
+    hosted: Hosted, provider: ScriptedProvider
 ) -> None:
     task = asyncio.create_task(run(hosted, "stall-after-3", stream=True))
     assert await asyncio.to_thread(provider.wait, "stall-after-3", "seen")
@@ -124,7 +124,7 @@ async def test_health_is_what_the_last_call_said(provider: ScriptedProvider) -> 
     settings = HostedBackend(
         name="test", base_url=provider.base_url, models=[ModelSettings(id="any", context=1)]
     )
-    backend = HostedOpenAI(settings, KEY, clock)
+    backend = Hosted(settings, ProviderKeys(settings, {}, clock), OpenAIDialect(settings), clock)
     try:
         assert (await backend.health()).ok
         await fail(backend, "status-500")
@@ -139,13 +139,11 @@ async def test_health_is_what_the_last_call_said(provider: ScriptedProvider) -> 
 
 
 @pytest.mark.parametrize("model", ["bad-request", "context-too-long"])
-async def test_a_wrong_request_says_nothing_about_the_backend(
-    hosted: HostedOpenAI, model: str
-) -> None:
+async def test_a_wrong_request_says_nothing_about_the_backend(hosted: Hosted, model: str) -> None:
     await fail(hosted, model)
     assert (await hosted.health()).ok
 
 
-async def test_health_asks_nobody(hosted: HostedOpenAI, provider: ScriptedProvider) -> None:
+async def test_health_asks_nobody(hosted: Hosted, provider: ScriptedProvider) -> None:
     await hosted.health()
     assert provider.log() == []

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 from backend_calls import call, collect, text_of
+from msgspec import structs
 
 from serve_app.backends.base import AttemptFailed, Health
-from serve_app.backends.local_vllm import LocalVLLM
+from serve_app.backends.local_vllm import NO_PREFIX, LocalVLLM
 from serve_app.config.structure import BackendTimeouts, LocalBackend, ModelSettings
+from serve_app.core.types import Endpoint
 
 WORD = b'data: {"choices":[{"index":0,"delta":{"content":"word"}}]}\n\n'
 STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
@@ -25,10 +28,12 @@ class Engine:
         self.paused = asyncio.Event()
         self.go_on = asyncio.Event()
         self.stopped = 0
-        self.seen: list[tuple[bytes, str]] = []
+        self.seen: list[tuple[bytes, str, str]] = []
 
-    async def open(self, body: bytes, request_id: str) -> AsyncGenerator[bytes, None]:
-        self.seen.append((body, request_id))
+    async def open(
+        self, body: bytes, request_id: str, endpoint: Endpoint
+    ) -> AsyncGenerator[bytes, None]:
+        self.seen.append((body, request_id, endpoint))
         try:
             for line in self._lines:
                 if line is None:
@@ -81,7 +86,75 @@ async def test_a_whole_answer_arrives() -> None:
 async def test_the_request_reaches_the_model_as_it_is() -> None:
     engine, asked = Engine(BODY), call("small")
     await collect(local(engine).run(asked))
-    assert engine.seen == [(asked.body, "req-1")]
+    assert engine.seen == [(asked.body, "req-1", "chat")]
+
+
+async def test_the_beginning_of_an_answer_is_handed_over_to_be_gone_on_from() -> None:
+    engine = Engine(BODY)
+    asked = structs.replace(call("small", top_p=0.5), prefix='He said "')
+    await collect(local(engine).run(asked))
+    sent, before = json.loads(engine.seen[0][0]), json.loads(asked.body)
+    begun = {"role": "assistant", "content": 'He said "'}
+    assert sent == before | {
+        "messages": [*before["messages"], begun],
+        "continue_final_message": True,
+        "add_generation_prompt": False,
+    }
+
+
+@pytest.mark.parametrize("wanted", [b"null", b'{ "type": "text" }'])
+async def test_plain_text_can_be_gone_on_from(wanted: bytes) -> None:
+    engine = Engine(BODY)
+    body = call("small").body[:-1] + b',"response_format":' + wanted + b"}"
+    asked = structs.replace(call("small"), body=body, prefix="a")
+    assert text_of(await collect(local(engine).run(asked))) == "word"
+
+
+@pytest.mark.parametrize("kind", ["json_object", "json_schema"])
+async def test_an_answer_that_follows_a_schema_is_not_gone_on_from(kind: str) -> None:
+    engine = Engine(BODY)
+    asked = structs.replace(call("small", response_format={"type": kind}), prefix='{"a')
+    with pytest.raises(AttemptFailed) as caught:
+        await collect(local(engine).run(asked))
+    assert (caught.value.kind, caught.value.code) == ("candidate", NO_PREFIX)
+    assert engine.seen == []
+
+
+async def test_embeddings_come_whole_as_the_model_made_them() -> None:
+    body = (
+        b'{"object":"list","model":"small","data":[{"index":0,"embedding":[0.5,1e-3]}],'
+        b'"usage":{"prompt_tokens":3,"total_tokens":3}}'
+    )
+    engine = Engine(body[:30], body[30:])
+    asked = structs.replace(call("small"), endpoint="embeddings")
+    [chunk] = await collect(local(engine).run(asked))
+    assert (chunk.whole, chunk.choices, chunk.model, chunk.raw) == (True, [], "small", body)
+    assert chunk.usage is not None
+    assert chunk.usage.prompt_tokens == 3
+    assert engine.seen[0][2] == "embeddings"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "code"),
+    [
+        (b'{"object":"list","data":[]}', "transient", "malformed"),
+        (BODY, "transient", "malformed"),
+        (b'{"data":[1],"model":"\xff"}', "transient", "malformed"),
+        (b"", "transient", "malformed"),
+        (
+            b'{"error":{"message":"no","code":"model_not_found","status":404}}',
+            "candidate",
+            "model_not_found",
+        ),
+    ],
+)
+async def test_what_is_no_list_of_embeddings_is_a_failure(
+    body: bytes, kind: str, code: str
+) -> None:
+    asked = structs.replace(call("small"), endpoint="embeddings")
+    with pytest.raises(AttemptFailed) as caught:
+        await collect(local(Engine(body)).run(asked))
+    assert (caught.value.kind, caught.value.code) == (kind, code)
 
 
 async def test_a_model_that_stops_in_the_middle_broke_off() -> None:

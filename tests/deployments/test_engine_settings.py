@@ -51,6 +51,12 @@ def test_a_gpu_engine_leaves_the_dtype_to_the_model_and_compiles() -> None:
     assert "dtype" not in kwargs
 
 
+def test_a_model_that_embeds_is_a_pooling_model() -> None:
+    kwargs = settings.engine_kwargs(args(task="embed"), "cpu", HASWELL)
+    assert (kwargs["runner"], kwargs["convert"]) == ("pooling", "embed")
+    assert "runner" not in settings.engine_kwargs(args(), "cpu", HASWELL)
+
+
 def test_what_the_config_says_wins() -> None:
     wanted = {"dtype": "float32", "max_model_len": 99, "enable_prefix_caching": False}
     kwargs = settings.engine_kwargs(args(engine_kwargs=wanted), "cpu", SAPPHIRE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from instances import KEYS, ROOT, Instance, provider_overlay
+from instances import FAULT_ROUTES, KEYS, ROOT, Instance, provider_overlay, with_policy
 from openai import OpenAI
 from provider.fixtures import ScriptedProvider
 
@@ -32,7 +32,9 @@ def share_model(instance: Instance) -> None:
 
 def made(name: str, config: str, overlays: list[Path], base_url: str) -> Instance:
     where = folder(name)
-    instance = Instance(where, config, [*overlays, provider_overlay(where, base_url)], KEYS)
+    policy = {"routing": {"routes": FAULT_ROUTES}}
+    ours = provider_overlay(where, base_url, with_policy(config), **policy)
+    instance = Instance(where, config, [*overlays, ours], KEYS)
     share_model(instance)
     return instance
 

@@ -12,18 +12,24 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import psutil
 import yaml
+from faults.kinds import FLAPPING, KINDS
+from faults.plays import first_models, plays, routes, second_models
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"OPENAI_API_KEY": "sk-test-openai", "DEEPSEEK_API_KEY": "sk-test-deepseek"}
 """Two hosted backends are on; `qwen` stays off, as for somebody without that key."""
 
 UP_LIMIT_S = 600
+
+FAULT_PLAYS = plays((*KINDS, FLAPPING))
+FAULT_ROUTES = routes(FAULT_PLAYS, "openai", "deepseek")
 
 
 def free_port() -> int:
@@ -33,20 +39,34 @@ def free_port() -> int:
     return port
 
 
-def provider_overlay(folder: Path, base_url: str, **policy: Any) -> Path:
+def with_policy(config: str) -> list[str]:
+    """The gateway's deployments that have a policy, by the configuration file."""
+    document = yaml.safe_load((ROOT / config).read_text(encoding="utf-8"))
+    [app] = [app for app in document["applications"] if app["name"] == "gateway"]
+    return [deployment["name"] for deployment in app["deployments"]]
+
+
+def provider_overlay(
+    folder: Path, base_url: str, deployments: Sequence[str] = (), **policy: Any
+) -> Path:
     """An overlay that lets the scripted provider play every hosted backend.
 
+    `openai` and `deepseek` also get the models of the table of faults (`tests/faults`).
+
     Args:
-        policy: sections merged into the policy of the Gateway deployment.
+        deployments: all that have a policy; it is the same for all.
+        policy: sections merged into it.
     """
     timeouts = {"connect_s": 2, "first_token_s": 2, "idle_s": 2, "total_s": 30}
-    backends = [
+    backends: list[dict[str, Any]] = [
         {"name": name, "base_url": base_url, "timeouts": timeouts}
         for name in ("openai", "deepseek", "qwen")
     ]
+    backends[0]["models"] = first_models(FAULT_PLAYS)
+    backends[1] |= {"models": second_models(FAULT_PLAYS), "quirks": {"prefix": "partial"}}
     app: dict[str, Any] = {"name": "gateway", "args": {"backends": backends}}
     if policy:
-        app["deployments"] = [{"name": "Gateway", "user_config": policy}]
+        app["deployments"] = [{"name": name, "user_config": policy} for name in deployments]
     path = folder / "overlay.yaml"
     path.write_text(yaml.safe_dump({"applications": [app]}), encoding="utf-8")
     return path

@@ -10,6 +10,10 @@ from typing import Any
 
 from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
+from serve_app.backends.local_vllm import LocalVLLM
+from serve_app.config.structure import LocalBackend, ModelSettings
+from serve_app.deployments.carriers import ModelTransport
+
 MODEL = "smollm2-135m-instruct"
 
 
@@ -19,6 +23,8 @@ class Client:
     def __init__(self, handle: DeploymentHandle) -> None:
         self._health = handle.options(method_name="health_raw")
         self._chat = handle.options(method_name="chat_raw", stream=True)
+        self._embed = handle.options(method_name="embed_raw", stream=True)
+        self._handle = handle
 
     @asynccontextmanager
     async def open(self, body: bytes) -> AsyncIterator[DeploymentResponseGenerator]:
@@ -44,6 +50,22 @@ class Client:
         assert lines[-2:] == ["[DONE]", ""]
         return [json.loads(line) for line in lines[:-2]]
 
+    async def embed(self, body: bytes) -> Any:
+        """The one JSON body that answers a request for embeddings."""
+        pieces = self._embed.remote(body, "req-1")
+        return json.loads(b"".join([piece async for piece in pieces]))
+
+    def backend(self) -> LocalVLLM:
+        """The model as the gateway reaches it."""
+        settings = LocalBackend(
+            name="local",
+            kind="local",
+            app="model",
+            tokenizer="embedded",
+            models=[ModelSettings(id=MODEL, context=2048)],
+        )
+        return LocalVLLM(settings, ModelTransport(lambda: self._handle, "the model"))
+
     async def health(self) -> Any:
         return json.loads(await self._health.remote())
 
@@ -58,6 +80,10 @@ def chat(text: str, **fields: Any) -> bytes:
     messages = [{"role": "user", "content": text}]
     body = {"model": MODEL, "messages": messages, "temperature": 0, "max_tokens": 32}
     return json.dumps(body | fields).encode()
+
+
+def embedding(given: Any, **fields: Any) -> bytes:
+    return json.dumps({"model": MODEL, "input": given} | fields).encode()
 
 
 def endless(**fields: Any) -> bytes:

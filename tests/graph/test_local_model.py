@@ -1,18 +1,26 @@
-"""The embedded model on vLLM behind its deployment: answers, streams, errors, cancellation."""
+"""The embedded model on vLLM behind its deployment: answers, streams, errors, cancellation,
+and, in an application of its own, embeddings."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import tempfile
+from array import array
 from collections.abc import Iterator
+from math import isclose
+from typing import Any
 
 import pytest
 import ray
-from local_model import MODEL, Client, chat, endless, said
+from local_model import MODEL, Client, chat, embedding, endless, said
 from ray import serve
 
+from serve_app.backends.base import Call
+from serve_app.backends.local_vllm import LocalVLLM
 from serve_app.config.structure import ModelArgs
+from serve_app.core.types import Chunk
 from serve_app.deployments.model_app import build_model
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
@@ -21,19 +29,33 @@ QUESTION = "What is the capital of France?"
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[Client]:
-    """The deployment on a Ray of its own: no port is fixed, nothing is shared."""
+def cluster() -> Iterator[None]:
+    """A Ray of its own: no port is fixed, nothing is shared."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="sa-") as folder:
         patch.setenv("RAY_AUTH_MODE", "disabled")
         ray.init(num_cpus=2, include_dashboard=False, _temp_dir=folder, log_to_driver=False)
         try:
             serve.start(proxy_location="Disabled")
-            args = ModelArgs(kv_cache_gib=0.5)
-            serve.run(build_model(args), name="model", route_prefix=None)
-            yield Client(serve.get_deployment_handle(args.deployment, "model"))
+            yield
         finally:
             serve.shutdown()
             ray.shutdown()
+
+
+def started(app: str, **args: Any) -> Client:
+    settings = ModelArgs(kv_cache_gib=0.5, **args)
+    serve.run(build_model(settings), name=app, route_prefix=None)
+    return Client(serve.get_deployment_handle(settings.deployment, app))
+
+
+@pytest.fixture(scope="module")
+def model(cluster: None) -> Client:
+    return started("model")
+
+
+@pytest.fixture(scope="module")
+def embedder(cluster: None) -> Client:
+    return started("embedder", task="embed")
 
 
 async def test_a_whole_answer_is_one_json_body(model: Client) -> None:
@@ -171,3 +193,95 @@ async def test_history_with_tool_calls_and_parts_is_understood(model: Client) ->
 async def test_health_is_well_and_idle(model: Client) -> None:
     await model.reaches(0)
     assert await model.health() == {"ok": True, "running": 0, "waiting": 0, "detail": ""}
+
+
+# ------------------------------------------------------------------------- going on
+
+
+def call(body: bytes, prefix: str = "", *, stream: bool = True) -> Call:
+    return Call("local", MODEL, body, stream, "req-1", timeout_s=60, prefix=prefix)
+
+
+async def text_of(backend: LocalVLLM, wanted: Call) -> str:
+    texts = [
+        choice.delta.content or ""
+        async for batch in backend.run(wanted)
+        for chunk in batch
+        for choice in chunk.choices
+    ]
+    return "".join(texts)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("words", [1, 3, 5])
+async def test_an_answer_is_gone_on_from_where_it_was_cut(
+    model: Client, words: int, stream: bool
+) -> None:
+    backend, body = model.backend(), chat(QUESTION, stream=stream)
+    whole = await text_of(backend, call(body, stream=stream))
+    prefix = " ".join(whole.split(" ")[:words])
+    assert whole.startswith(prefix)
+    assert len(whole) > len(prefix)
+    # One right answer: in a free one two words may be as good, and rounding decides.
+    assert prefix + await text_of(backend, call(body, prefix, stream=stream)) == whole
+
+
+# ----------------------------------------------------------------------- embeddings
+
+
+async def test_texts_become_vectors_in_order(embedder: Client) -> None:
+    texts = ["A cat sleeps on the sofa.", "A dog barks.", "The bond market fell."]
+    answer = await embedder.embed(embedding(texts))
+    assert (answer["object"], answer["model"], answer["id"]) == ("list", MODEL, "embd-req-1")
+    assert [item["index"] for item in answer["data"]] == [0, 1, 2]
+    vectors = [item["embedding"] for item in answer["data"]]
+    assert {len(vector) for vector in vectors} == {576}
+    assert all(isclose(sum(x * x for x in vector), 1.0, rel_tol=1e-3) for vector in vectors)
+    assert answer["usage"]["prompt_tokens"] == answer["usage"]["total_tokens"] > 10
+    alone = (await embedder.embed(embedding(texts[1])))["data"][0]["embedding"]
+    assert alone == pytest.approx(vectors[1], abs=1e-3)
+
+
+async def test_vectors_come_as_base64_if_asked_for(embedder: Client) -> None:
+    plain = (await embedder.embed(embedding("hello")))["data"][0]["embedding"]
+    packed = (await embedder.embed(embedding("hello", encoding_format="base64")))["data"][0]
+    assert list(array("f", base64.b64decode(packed["embedding"]))) == pytest.approx(plain, abs=1e-5)
+
+
+async def test_embeddings_reach_the_gateway_whole(embedder: Client) -> None:
+    wanted = Call(
+        "local", MODEL, embedding("hello"), False, "req-1", timeout_s=60, endpoint="embeddings"
+    )
+    [[chunk]] = [batch async for batch in embedder.backend().run(wanted)]
+    assert isinstance(chunk, Chunk)
+    assert (chunk.whole, chunk.choices) == (True, [])
+    assert chunk.usage is not None
+    assert chunk.usage.prompt_tokens > 0
+    assert len(json.loads(chunk.raw)["data"][0]["embedding"]) == 576
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "param"),
+    [
+        (b"{no json", 400, "invalid_request", None),
+        (b'{"model": "x"}', 400, "invalid_request", "input"),
+        (embedding("word " * 3000), 400, "context_length_exceeded", "input"),
+        (embedding("hi", model="other"), 404, "model_not_found", "model"),
+        (embedding("hi", encoding_format="bytes"), 400, "invalid_request", "encoding_format"),
+        (embedding("hi", dimensions=7), 400, "invalid_request", None),
+    ],
+)
+async def test_what_cannot_be_embedded_is_refused(
+    embedder: Client, body: bytes, status: int, code: str, param: str | None
+) -> None:
+    error = (await embedder.embed(body))["error"]
+    assert (error["status"], error["code"], error["param"]) == (status, code, param)
+
+
+async def test_a_model_does_what_it_was_started_for(model: Client, embedder: Client) -> None:
+    for error in (
+        (await embedder.json(chat("hi")))["error"],
+        (await model.embed(embedding("hi")))["error"],
+    ):
+        assert (error["status"], error["code"], error["param"]) == (404, "model_not_found", "model")
+        assert "embeddings" in error["message"]

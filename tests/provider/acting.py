@@ -6,8 +6,9 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from answers import DONE, chunk, completion, event, pieces_of, reply_text, usage_chunk
+from answers import DONE, TEXT, chunk, completion, event, pieces_of, reply_text, usage_chunk
 from connection import Exchange
+from vectors import embeddings
 
 SSE = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 FOREVER_S = 3600.0
@@ -27,7 +28,11 @@ def behaves(pattern: str) -> Callable[[Behaviour], Behaviour]:
 
 
 async def ok(body: dict[str, Any], exchange: Exchange) -> None:
-    await say(body, exchange, pieces_of(reply_text(body)))
+    """What was asked for: an answer, or the embeddings of `input`."""
+    if "input" in body:
+        exchange.whole(200, embeddings(body))
+    else:
+        await say(body, exchange, pieces_of(reply_text(body)))
 
 
 async def say(body: dict[str, Any], exchange: Exchange, pieces: list[str]) -> None:
@@ -86,6 +91,7 @@ async def begin_with(body: dict[str, Any], exchange: Exchange, n: int) -> None:
     """The role and the first `n` pieces of content."""
     exchange.begin(SSE)
     if n:
-        pieces = (pieces_of(reply_text(body)) + [" more"] * n)[:n]
+        more = [] if TEXT in body else [" more"] * n
+        pieces = (pieces_of(reply_text(body)) + more)[:n]
         exchange.send(b"".join(map(event, content_chunks(body, pieces))))
         await exchange.flushed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -12,33 +13,56 @@ EMAIL_PIECES = ["Write to jo", "hn.doe@exa", "mple.com or call 1381", "234", "56
 
 EMAIL_TEXT = "".join(EMAIL_PIECES)
 
-TOOL_ARGUMENTS = ['{"city"', ': "Par', 'is"}']
+TEXT = "scripted.text"
+"""Field of a body under which a manner (`manners.py`) leaves what is to be said instead."""
+
+_TALE_WORDS = (
+    "river stone lantern quiet morning garden winter silver road music paper window harbour "
+    "copper meadow distant gentle thunder orange planet candle forest bridge velvet shadow "
+    "summer island feather grüße 世界 mirror amber"
+)
 
 
 def last_user_text(body: dict[str, Any]) -> str:
     for message in reversed(body["messages"]):
         if message["role"] == "user":
-            content = message["content"]
-            if isinstance(content, list):
-                return " ".join(part.get("text", "") for part in content)
-            return str(content)
+            return text_of(message["content"])
     return ""
 
 
+def text_of(content: object) -> str:
+    """The text of a message's content, whether it is a string or parts."""
+    if isinstance(content, list):
+        return " ".join(part.get("text", "") for part in content)
+    return str(content or "")
+
+
 def reply_text(body: dict[str, Any]) -> str:
-    """The answer to a request: `You said: ` and its last user text."""
+    """The answer to a request: `You said: ` and its last user text, unless a manner of
+    answering (`manners.py`) has chosen another."""
+    if TEXT in body:
+        return str(body[TEXT])
     return f"You said: {last_user_text(body)}"
+
+
+def tale(question: str, words: int = 80) -> str:
+    """A long answer that a question always gets, so that a test knows the whole of it."""
+    seed = hashlib.sha256(question.encode()).digest()
+    known = _TALE_WORDS.split()
+    chosen = [known[(seed[n % 32] + 7 * n) % len(known)] for n in range(words)]
+    return " ".join(["Once", *chosen, "end."])
 
 
 def pieces_of(text: str) -> list[str]:
     """Words with the space before them, as a model streams them."""
     words = text.split(" ")
-    return [words[0], *(f" {word}" for word in words[1:])]
+    rest = [f" {word}" for word in words[1:]]
+    return [words[0], *rest] if words[0] or not rest else rest
 
 
 def usage(body: dict[str, Any], completion_tokens: int) -> dict[str, int]:
     """A word is a token."""
-    prompt = sum(len(str(m.get("content") or "").split()) for m in body["messages"])
+    prompt = sum(len(text_of(m.get("content")).split()) for m in body["messages"])
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion_tokens,
@@ -90,14 +114,6 @@ def _chunk_head(body: dict[str, Any]) -> dict[str, Any]:
         "created": CREATED,
         "model": body["model"],
     }
-
-
-def tool_call(arguments: str, *, first: bool = True) -> dict[str, Any]:
-    """A call of `get_weather`, or, with `first` False, a further piece of its arguments."""
-    if not first:
-        return {"index": 0, "function": {"arguments": arguments}}
-    function = {"name": "get_weather", "arguments": arguments}
-    return {"index": 0, "id": "call_1", "type": "function", "function": function}
 
 
 def error(message: str, type_: str, code: object = None, param: str | None = None) -> bytes:

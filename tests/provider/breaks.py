@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 from typing import Any
 
 from acting import FOREVER_S, SSE, all_events, begin_with, behaves
@@ -93,6 +94,31 @@ async def malformed(body: dict[str, Any], exchange: Exchange, request: Request) 
 async def malformed_first(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
     exchange.begin(SSE)
     exchange.send(b"data: {]\n\n")
+    exchange.end()
+
+
+@behaves(r"malformed-between-after-(\d+)")
+async def malformed_between(
+    body: dict[str, Any], exchange: Exchange, request: Request, n: str
+) -> None:
+    """The whole answer, and among its events one that is no JSON."""
+    payloads = all_events(body)
+    exchange.begin(SSE)
+    for payload in [*payloads[: int(n)], b'{"choices": [{"delta"', *payloads[int(n) :]]:
+        exchange.send(event(payload))
+        await exchange.flushed()
+    exchange.send(DONE)
+    exchange.end()
+
+
+@behaves(r"garbage-after-(\d+)")
+async def garbage(body: dict[str, Any], exchange: Exchange, request: Request, n: str) -> None:
+    """Some content, then bytes that are no text, event after event, and the end."""
+    await begin_with(body, exchange, int(n))
+    noise = Random(0)
+    for _ in range(200):
+        exchange.send(event(noise.randbytes(60).replace(b"\n", b" ").replace(b"\r", b" ")))
+        await exchange.flushed()
     exchange.end()
 
 

@@ -23,6 +23,10 @@ class Request:
     """Names in lower case."""
     body: bytes
     connection: int
+    number: int = 0
+    """Which request of its model this is since the last reset, from 1."""
+    since_s: float = 0.0
+    """Seconds since the first of them."""
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -33,13 +37,20 @@ Handler = Callable[[Request, "Exchange"], Awaitable[None]]
 
 
 class Connection(asyncio.Protocol):
-    """Parses requests one after the other and runs a handler for each."""
+    """Parses requests one after the other and runs a handler for each.
 
-    def __init__(self, handler: Handler) -> None:
+    Args:
+        left: told the connection's number when it is gone.
+    """
+
+    def __init__(self, handler: Handler, left: Callable[[int], None]) -> None:
         self._handler = handler
+        self._left = left
         self._number = next(_numbers)
         self._buffer = bytearray()
         self._task: asyncio.Task[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -47,8 +58,16 @@ class Connection(asyncio.Protocol):
         self.transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._left(self._number)
+        self._writable.set()
         if self._task is not None:
             self._task.cancel()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -76,7 +95,7 @@ class Connection(asyncio.Protocol):
     async def _serve(self, request: Request) -> None:
         assert self.transport is not None
         try:
-            await self._handler(request, Exchange(self.transport))
+            await self._handler(request, Exchange(self.transport, self._writable))
         except Exception:
             traceback.print_exc()
             self.transport.abort()
@@ -87,19 +106,23 @@ class Connection(asyncio.Protocol):
 class Exchange:
     """The server's side of one request: a head, pieces of a body, an end - or not."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, writable: asyncio.Event) -> None:
         self._transport = transport
+        self._writable = writable
         self._chunked = False
+        self.headers: dict[str, str] = {}
+        """Of the answer, besides its own."""
 
     def whole(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         """A complete answer with a length."""
         head = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        self._transport.write(_head(status, head | (headers or {})) + body)
+        self._transport.write(_head(status, head | self.headers | (headers or {})) + body)
 
     def begin(self, headers: dict[str, str]) -> None:
         """Head of a chunked answer."""
         self._chunked = True
-        self._transport.write(_head(200, headers | {"Transfer-Encoding": "chunked"}))
+        head = self.headers | headers | {"Transfer-Encoding": "chunked"}
+        self._transport.write(_head(200, head))
 
     def send(self, piece: bytes) -> None:
         self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
@@ -123,8 +146,9 @@ class Exchange:
         self._transport.abort()
 
     async def flushed(self) -> None:
-        """Let what was sent leave as a packet of its own."""
+        """Let what was sent leave as a packet of its own; waits for a client that reads slowly."""
         await asyncio.sleep(0.001)
+        await self._writable.wait()
 
 
 def _head(status: int, headers: dict[str, str]) -> bytes:

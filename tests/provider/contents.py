@@ -21,13 +21,11 @@ from acting import (
 from answers import (
     EMAIL_PIECES,
     EMAIL_TEXT,
-    TOOL_ARGUMENTS,
     chunk,
     completion,
     encode,
     event,
     reply_text,
-    tool_call,
 )
 from connection import Exchange, Request
 
@@ -44,21 +42,6 @@ async def emails(body: dict[str, Any], exchange: Exchange, request: Request) -> 
         exchange.whole(200, completion(body, {"content": EMAIL_TEXT}))
         return
     await one_packet_each(exchange, [*content_chunks(body, EMAIL_PIECES), *last_chunks(body, 5)])
-
-
-@behaves(r"tools")
-async def tools(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
-    """A tool call, its arguments in pieces."""
-    if not body.get("stream"):
-        call = tool_call("".join(TOOL_ARGUMENTS))
-        del call["index"]
-        message = {"content": None, "tool_calls": [call]}
-        exchange.whole(200, completion(body, message, finish_reason="tool_calls"))
-        return
-    first = {"role": "assistant", "content": None, "tool_calls": [tool_call("")]}
-    deltas = [first] + [{"tool_calls": [tool_call(a, first=False)]} for a in TOOL_ARGUMENTS]
-    chunks = [chunk(body, delta) for delta in deltas]
-    await one_packet_each(exchange, chunks + last_chunks(body, 4, finish="tool_calls"))
 
 
 @behaves(r"reasoning")
@@ -92,6 +75,19 @@ async def slow(body: dict[str, Any], exchange: Exchange, request: Request, ms: s
     await ok(body, exchange)
 
 
+@behaves(r"slow-first-(\d+)ms")
+async def slow_first(body: dict[str, Any], exchange: Exchange, request: Request, ms: str) -> None:
+    """Head and role come at once, the first word after a pause."""
+    if not body.get("stream"):
+        await slow(body, exchange, request, ms)
+        return
+    exchange.begin(SSE)
+    first, *rest = all_events(body)
+    exchange.send(event(first))
+    await asyncio.sleep(int(ms) / 1000)
+    await events(exchange, rest)
+
+
 @behaves(r"drip-(\d+)ms")
 async def drip(body: dict[str, Any], exchange: Exchange, request: Request, ms: str) -> None:
     """Each event after a pause; a body after one."""
@@ -120,6 +116,15 @@ async def head_only(body: dict[str, Any], exchange: Exchange, request: Request) 
 @behaves(r"comments-only")
 async def comments_only(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
     exchange.begin(SSE)
+    while True:
+        exchange.send(b": keep-alive\n\n")
+        await asyncio.sleep(0.02)
+
+
+@behaves(r"trickle-after-(\d+)")
+async def trickle(body: dict[str, Any], exchange: Exchange, request: Request, n: str) -> None:
+    """Some content, then comments and nothing else, without end."""
+    await begin_with(body, exchange, int(n))
     while True:
         exchange.send(b": keep-alive\n\n")
         await asyncio.sleep(0.02)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -33,6 +34,14 @@ class ScriptedProvider:
             "GET", "/_log?" + urlencode({"model": model} if model else {})
         )
         return entries
+
+    def pauses(self, model: str) -> list[float]:
+        """Seconds between the requests for a model, one after the other."""
+        return [round(b["at"] - a["at"], 3) for a, b in pairwise(self.log(model))]
+
+    def open_connections(self) -> int:
+        """Connections that have carried a request and are still open."""
+        return len(self._ask("GET", "/_open")["open"])
 
     def wait(self, model: str, event: str, count: int = 1, timeout_s: float = 10.0) -> bool:
         """True once `count` requests of the model were `seen`, `done` or `aborted`."""

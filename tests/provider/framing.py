@@ -1,9 +1,10 @@
-"""Behaviours with unusual framing, encoding or size."""
+"""Behaviours with unusual framing or encoding."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
+from itertools import pairwise
 from typing import Any
 
 from acting import SSE, all_events, behaves, framed
@@ -35,25 +36,6 @@ async def gzip_bomb(body: dict[str, Any], exchange: Exchange, request: Request) 
     exchange.whole(200, packed, {"Content-Encoding": "gzip", "Content-Type": type_})
 
 
-@behaves(r"huge-body")
-async def huge_body(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
-    exchange.begin({"Content-Type": "application/json"})
-    for _ in range(40):
-        exchange.send(b" " * (1 << 20))
-        await exchange.flushed()
-    exchange.end()
-
-
-@behaves(r"huge-event")
-async def huge_event(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
-    exchange.begin(SSE)
-    exchange.send(b"data: ")
-    for _ in range(6):
-        exchange.send(b"x" * (1 << 20))
-        await exchange.flushed()
-    exchange.end()
-
-
 @behaves(r"crlf")
 async def crlf(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
     await framed(body, exchange, b"data: ", b"\r\n\r\n")
@@ -72,4 +54,28 @@ async def bytewise(body: dict[str, Any], exchange: Exchange, request: Request) -
         exchange.send(bytes([byte]))
         if at % 7 == 0:
             await exchange.flushed()
+    exchange.end()
+
+
+@behaves(r"fifty-packets")
+async def fifty_packets(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
+    """The second event in fifty packets, cut wherever it falls; the others as they are."""
+    first, second, *rest = map(event, all_events(body))
+    exchange.begin(SSE)
+    exchange.send(first)
+    borders = [len(second) * n // 50 for n in range(51)]
+    for begin, end in pairwise(borders):
+        if begin < end:
+            exchange.send(second[begin:end])
+            await exchange.flushed()
+    exchange.send(b"".join(rest) + DONE)
+    exchange.end()
+
+
+@behaves(r"two-lines")
+async def two_lines(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
+    """Each event's JSON over two `data` lines, with an `event` and an `id` line before it."""
+    lined = [p.replace(b',"object"', b',\ndata: "object"') for p in all_events(body)]
+    exchange.begin(SSE)
+    exchange.send(b"".join(b"event: message\nid: 7\n" + event(p) for p in lined) + DONE)
     exchange.end()

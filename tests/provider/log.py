@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 
 
@@ -17,7 +18,11 @@ class Entry:
     has_authorization: bool
     headers: dict[str, str]
     body: dict[str, object]
+    path: str = ""
+    key: str = ""
+    """The caller's key at this provider, as it came."""
     at: float = field(default_factory=time.time)
+    """When it had arrived: the times between two entries are the pauses between attempts."""
     done_at: float | None = None
     aborted_at: float | None = None
     """When the caller closed the connection before its answer was complete."""
@@ -31,12 +36,18 @@ class Log:
     def __init__(self, size: int = 10_000) -> None:
         self._size = size
         self._entries: list[Entry] = []
+        self._counts: Counter[str] = Counter()
+        self._first_at: dict[str, float] = {}
         self._changed = asyncio.Event()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Entry) -> tuple[int, float]:
+        """Add a request; its number among those of its model, and seconds since the first."""
         del self._entries[: max(0, len(self._entries) - self._size + 1)]
         self._entries.append(entry)
+        self._counts[entry.model] += 1
+        first_at = self._first_at.setdefault(entry.model, entry.at)
         self.changed()
+        return self._counts[entry.model], entry.at - first_at
 
     def changed(self) -> None:
         self._changed.set()
@@ -44,6 +55,8 @@ class Log:
 
     def clear(self) -> None:
         self._entries.clear()
+        self._counts.clear()
+        self._first_at.clear()
 
     def of(self, model: str | None = None) -> list[dict[str, object]]:
         return [asdict(e) for e in self._entries if model in (None, e.model)]

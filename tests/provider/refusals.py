@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import formatdate
+from math import ceil
 from typing import Any
 
-from acting import begin_with, behaves
-from answers import DONE, chunk, error, event
+from acting import begin_with, behaves, content_chunks, last_chunks, one_packet_each
+from answers import DONE, chunk, completion, error, event, pieces_of, reply_text
 from connection import Exchange, Request
+from refusal_words import TOO_LONG, UNWANTED
 
 
 @behaves(r"status-(\d+)(?:-retry-after-(.+))?")
@@ -15,6 +19,43 @@ async def status(
 ) -> None:
     headers = {} if after is None else {"Retry-After": after}
     exchange.whole(int(code), error(f"scripted {code}", "server_error"), headers)
+
+
+@behaves(r"status-(\d+)-retry-at-(\d+)s")
+async def retry_at(
+    body: dict[str, Any], exchange: Exchange, request: Request, code: str, seconds: str
+) -> None:
+    """`Retry-After` as an HTTP date, which knows whole seconds only: `seconds` or a bit more."""
+    date = formatdate(ceil(time.time()) + int(seconds), usegmt=True)
+    exchange.whole(int(code), error(f"scripted {code}", "server_error"), {"Retry-After": date})
+
+
+@behaves(r"context-of-(\w+)")
+async def context_of(
+    body: dict[str, Any], exchange: Exchange, request: Request, provider: str
+) -> None:
+    """A prompt that is too long, in a provider's own words."""
+    exchange.whole(*TOO_LONG[provider])
+
+
+@behaves(r"content-of-(\w+)")
+async def content_of(
+    body: dict[str, Any], exchange: Exchange, request: Request, provider: str
+) -> None:
+    """A prompt that a content policy refuses, in a provider's own words."""
+    exchange.whole(*UNWANTED[provider])
+
+
+@behaves(r"content-finish")
+async def content_finish(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
+    """An answer that the provider's filter stopped: finish reason `content_filter`."""
+    pieces = pieces_of(reply_text(body))[:2]
+    if not body.get("stream"):
+        text = {"content": "".join(pieces)}
+        exchange.whole(200, completion(body, text, finish_reason="content_filter"))
+        return
+    chunks = content_chunks(body, pieces) + last_chunks(body, 2, finish="content_filter")
+    await one_packet_each(exchange, chunks)
 
 
 @behaves(r"quota")
@@ -54,6 +95,14 @@ async def bad_request(body: dict[str, Any], exchange: Exchange, request: Request
     message = "Invalid value for 'temperature': 9."
     kind, code = "invalid_request_error", "invalid_value"
     exchange.whole(400, error(message, kind, code, "temperature"))
+
+
+@behaves(r"redirect-(\d+)")
+async def redirect_as(
+    body: dict[str, Any], exchange: Exchange, request: Request, code: str
+) -> None:
+    """To a place where an answer would be."""
+    exchange.whole(int(code), b"{}", {"Location": "/v1/chat/completions"})
 
 
 @behaves(r"redirect")

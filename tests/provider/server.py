@@ -2,12 +2,14 @@
 
     python tests/provider/server.py --port 0      prints the port it listens on
 
-`POST /v1/chat/completions` behaves as the model's name says (`behaviours.py`), or as a script
-says that was set for the model:
+`POST /v1/chat/completions` and `POST /v1/embeddings` behave as the model's name says
+(`behaviours.py`), or as a script says that was set for the model; `POST /v1/messages` is
+Anthropic's side and `POST /v1beta/models/{model}:{method}` Gemini's (`sides.py`):
 
     POST /_script {"model": "flaky", "steps": ["status-500", "ok"]}   the last step stays
     GET  /_log?model=flaky                                            requests seen
     GET  /_wait?model=flaky&event=aborted&count=1&timeout_s=10        until it happened
+    GET  /_open                                                       connections of callers
     POST /_reset                                                      forget scripts and log
 """
 
@@ -16,12 +18,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 from answers import encode, error
-from behaviours import act
 from connection import Connection, Exchange, Request
+from keyed import key_of
 from log import Entry, Log
+from sides import Side, side_of
 
 _LOGGED_HEADERS = ("accept", "content-type", "user-agent", "x-request-id", "accept-encoding")
 
@@ -32,13 +36,14 @@ class Provider:
     def __init__(self) -> None:
         self._log = Log()
         self._scripts: dict[str, list[str]] = {}
+        self._open: set[int] = set()
 
     async def handle(self, request: Request, exchange: Exchange) -> None:
         url = urlsplit(request.path)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         match request.method, url.path:
-            case "POST", "/v1/chat/completions":
-                await self._chat(request, exchange)
+            case "POST", path if (side := side_of(path)) is not None:
+                await self._answer(request, exchange, side)
             case "GET", "/v1/models":
                 exchange.whole(200, encode({"object": "list", "data": []}))
             case "POST", "/_script":
@@ -49,6 +54,8 @@ class Provider:
                 exchange.whole(200, encode(self._log.of(query.get("model"))))
             case "GET", "/_wait":
                 exchange.whole(200, encode({"happened": await self._wait(query)}))
+            case "GET", "/_open":
+                exchange.whole(200, encode({"open": sorted(self._open)}))
             case "POST", "/_reset":
                 self._scripts.clear()
                 self._log.clear()
@@ -60,25 +67,33 @@ class Provider:
         count, timeout_s = int(query.get("count", "1")), float(query.get("timeout_s", "10"))
         return await self._log.wait(query["model"], query["event"], count, timeout_s)
 
-    async def _chat(self, request: Request, exchange: Exchange) -> None:
+    def left(self, connection: int) -> None:
+        """A connection is gone."""
+        self._open.discard(connection)
+
+    async def _answer(self, request: Request, exchange: Exchange, side: Side) -> None:
         try:
             body = request.json()
-            behaviour = self._next_step(body["model"])
+            model = side.model(request.path, body)
+            behaviour = self._next_step(model)
         except (ValueError, KeyError, TypeError):
             exchange.whole(400, error("no JSON with a model", "invalid_request_error"))
             return
         entry = Entry(
-            model=body["model"],
+            model=model,
             behaviour=behaviour,
-            stream=bool(body.get("stream")),
+            stream=side.streams(request.path, body),
             has_authorization="authorization" in request.headers,
             headers={n: request.headers[n] for n in _LOGGED_HEADERS if n in request.headers},
             body=body,
+            path=request.path,
+            key=key_of(request),
             connection=request.connection,
         )
-        self._log.add(entry)
+        self._open.add(request.connection)
+        number, since_s = self._log.add(entry)
         try:
-            await act(behaviour, request, exchange)
+            await side.act(behaviour, replace(request, number=number, since_s=since_s), exchange)
             entry.done_at = time.time()
         except asyncio.CancelledError:
             entry.aborted_at = time.time()
@@ -96,7 +111,9 @@ class Provider:
 async def serve(port: int) -> None:
     provider = Provider()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(provider.handle), "127.0.0.1", port)
+    server = await loop.create_server(
+        lambda: Connection(provider.handle, provider.left), "127.0.0.1", port, backlog=1024
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

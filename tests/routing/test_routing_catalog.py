@@ -6,7 +6,7 @@ from serve_app.routing.catalog import Catalog, ModelName
 MINI = ModelSettings(id="mini", context=8000, capabilities=["tools"])
 BIG = ModelSettings(id="org/big", context=128_000, max_output=4096)
 ALPHA = HostedBackend(
-    name="alpha", base_url="http://alpha/v1", api_key_env="ALPHA_KEY", models=[MINI, BIG]
+    name="alpha", base_url="http://alpha/v1", api_key_env=["ALPHA_KEY"], models=[MINI, BIG]
 )
 BETA = HostedBackend(name="beta", base_url="http://beta/v1", models=[MINI])
 HOUSE = LocalBackend(
@@ -82,3 +82,18 @@ def test_models_carry_what_the_settings_say() -> None:
     small = catalog().find("house/small")
     assert small is not None
     assert small.local
+
+
+def test_who_obeys_a_schema_can_answer_with_an_object() -> None:
+    settings = ModelSettings(id="m", context=100, capabilities=["json_schema"])
+    backend = HostedBackend(name="a", base_url="http://a/v1", models=[settings])
+    found = Catalog([backend], {}).find("a/m")
+    assert found is not None
+    assert found.capabilities == {"json_schema", "json_object"}
+
+
+def test_a_local_model_knows_how_many_calls_it_takes_at_once() -> None:
+    small, mini = catalog().find("house/small"), catalog().find("beta/mini")
+    assert small is not None
+    assert mini is not None
+    assert (small.max_running, mini.max_running) == (HOUSE.max_running, None)

@@ -26,6 +26,13 @@ def test_every_key_of_a_tenant_has_the_same_hash_tag() -> None:
     assert {key[key.index("{") : key.index("}") + 1] for key in made} == {"{t}"}
 
 
+def test_what_replicas_share_about_backends_is_of_one_slot_and_of_no_tenant() -> None:
+    made = [keys.vitals("breakers"), keys.vitals("figures"), keys.probe("b:{", "org/m}")]
+    tags = {key[key.index("{") : key.index("}") + 1] for key in made}
+    assert tags == {"{[vitals]}"}
+    assert "{[vitals]}" not in keys.conversation("[vitals]", "s")
+
+
 def test_a_tenant_is_never_an_empty_hash_tag() -> None:
     assert "{}" not in keys.conversation("", "s")
 

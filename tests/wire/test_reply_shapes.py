@@ -121,3 +121,25 @@ def test_only_the_extra_usage_event_counts_as_usage_only() -> None:
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     assert reply.is_usage_only(chunk([], usage=usage))
     assert not reply.is_usage_only(chunk([part({}, "stop")], usage=usage))
+
+
+def test_details_of_reasoning_are_collected_and_replayed() -> None:
+    details = [{"type": "reasoning.text", "signature": "s"}, {"type": "reasoning.encrypted"}]
+    chunks = [
+        chunk([part({"reasoning_content": "hm"})]),
+        chunk([part({"reasoning_details": details[:1]})]),
+        chunk([part({"reasoning_details": details[1:]})]),
+        chunk([part({"content": "x"}, "stop")]),
+    ]
+    body = reply.collect(chunks)
+    assert json.loads(body)["choices"][0]["message"]["reasoning_details"] == details
+    again = [msgspec.json.decode(event, type=Chunk) for event in reply.replay(body)]
+    assert json.loads(reply.collect(again)) == json.loads(body)
+
+
+def test_changed_reasoning_loses_the_details_that_repeat_it() -> None:
+    details = [{"type": "reasoning.text", "text": "mail a@b.co"}]
+    made = chunk([part({"reasoning": "mail a@b.co", "reasoning_details": details})])
+    assert b"a@b.co" not in reply.rewrite(made, {0: "mail [EMAIL]"}, "reasoning").raw
+    signed = chunk([part({"reasoning_details": [{"signature": "s"}]})])
+    assert b'"signature"' in reply.rewrite(signed, {0: "the rest"}, "reasoning").raw

@@ -1,0 +1,91 @@
+"""One request to be carried out: its plan and rules, what was tried, and the sending of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from random import Random
+
+from msgspec import Struct
+
+from serve_app.backends.attempt import Attempt
+from serve_app.backends.base import Backend, Call
+from serve_app.backends.body import Prepare, upstream_body
+from serve_app.backends.hedge import HedgeShare
+from serve_app.backends.retry import RetryBudget
+from serve_app.backends.tries import Tries
+from serve_app.config.policy import ExecutionPolicy
+from serve_app.core.clock import Clock
+from serve_app.core.types import Candidate, Plan
+from serve_app.vitals.book import Vital, Vitals
+
+
+class Means(Struct, frozen=True):
+    """What every errand of this process shares."""
+
+    backends: Mapping[str, Backend]
+    vitals: Vitals
+    clock: Clock
+    rng: Random
+    count_tokens: Callable[[str], int]
+    sleep: Callable[[float], Awaitable[None]]
+    budget: RetryBudget
+    hedges: HedgeShare
+
+
+class Errand(Struct, frozen=True):
+    """Asks candidates; whom, and what becomes of it, others decide."""
+
+    means: Means
+    plan: Plan
+    tries: Tries
+    rules: ExecutionPolicy
+    prepare: Prepare | None
+
+    def send(self, candidate: Candidate, prefix: str = "") -> Attempt:
+        """Begin an attempt.
+
+        Args:
+            prefix: the beginning of the answer, to go on from.
+
+        Raises:
+            DeadlineExceeded: too little time is left for it.
+        """
+        tries, means = self.tries, self.means
+        request = tries.request
+        given_tokens = means.count_tokens(prefix) if prefix else 0
+        body = upstream_body(request, candidate, self.prepare, given_tokens)
+        tries.begin()
+        call = Call(
+            backend=candidate.backend,
+            model=candidate.model,
+            body=body,
+            stream=request.streaming,
+            request_id=tries.trail.request_id,
+            timeout_s=tries.left_s(),
+            choices=request.params.n or 1,
+            endpoint=request.endpoint,
+            prefix=prefix,
+        )
+        backend = means.backends[candidate.backend]
+        vital = self.vital(candidate)
+        return Attempt(backend, candidate, call, vital, means.clock, self.rules.max_pause_s)
+
+    def unfit(self, candidate: Candidate) -> str:
+        """Why this candidate cannot help this request (any more); empty if it may."""
+        if candidate.backend not in self.means.backends:
+            return "the backend is off"
+        if self.is_spent:
+            return f"{self.tries.count} attempts were made"
+        return self.tries.unfit(candidate) if self.tries.failures else ""
+
+    async def may_try(self, candidate: Candidate) -> bool:
+        """Whether its breaker lets a call through now."""
+        return await self.means.vitals.may_try(candidate.backend, candidate.model)
+
+    def vital(self, candidate: Candidate) -> Vital:
+        return self.means.vitals.of(candidate.backend, candidate.model)
+
+    @property
+    def is_spent(self) -> bool:
+        """All attempts that the rules allow were made."""
+        return self.tries.count >= self.rules.max_attempts

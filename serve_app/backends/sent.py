@@ -1,0 +1,72 @@
+"""What of a streamed answer the caller has: enough of it to go on elsewhere."""
+
+from __future__ import annotations
+
+from serve_app.core.types import Chunk, Usage
+
+MAX_CHARS = 1 << 20
+"""A longer text is not held; an answer that breaks off after it ends in an error."""
+
+PIECES = 4096
+"""So many pieces are held before they are joined: a string of four letters takes 53 bytes."""
+
+
+class Sent:
+    """Watches the one choice of an answer go out.
+
+    The texts are taken as they pass: chunks are rewritten later on their way.
+
+    Args:
+        head: the first chunk; the answer keeps its `id` and `created`.
+    """
+
+    __slots__ = ("_pieces", "_texts", "created", "id", "is_finished", "is_lost", "seals", "usage")
+
+    def __init__(self, head: Chunk) -> None:
+        self._texts: list[str] = []
+        self._pieces = 0
+        self.id = head.id
+        self.created = head.created
+        self.usage: Usage | None = None
+        self.seals = ""
+        """What was sent that cannot be put together from two answers; empty: nothing."""
+        self.is_finished = False
+        """The finish reason went out."""
+        self.is_lost = False
+        """More was sent than is held."""
+
+    def add(self, batch: list[Chunk]) -> None:
+        """A batch goes out: 0.2 us a chunk."""
+        texts = self._texts
+        for chunk in batch:
+            if chunk.choices:
+                choice = chunk.choices[0]
+                delta = choice.delta
+                if delta.content:
+                    texts.append(delta.content)
+                if delta.tool_calls:
+                    self.seals = "a tool call"
+                elif delta.refusal:
+                    self.seals = "a refusal"
+                if choice.finish_reason is not None:
+                    self.is_finished = True
+            if chunk.usage is not None:
+                self.usage = chunk.usage
+        if len(texts) > PIECES:
+            self._join()
+
+    def _join(self) -> None:
+        self._pieces += len(self._texts) - 1
+        text = "".join(self._texts)
+        self.is_lost = self.is_lost or len(text) > MAX_CHARS
+        self._texts[:] = ["" if self.is_lost else text]
+
+    def text(self) -> str:
+        """Everything that was sent; of a text that was lost, what came after that."""
+        return "".join(self._texts)
+
+    def tokens(self) -> int:
+        """Of the answer, as the provider counted them; a piece is one where it did not."""
+        if self.usage is not None:
+            return self.usage.completion_tokens
+        return self._pieces + len(self._texts)

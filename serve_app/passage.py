@@ -1,0 +1,84 @@
+"""What one request carries on its way through the corridor, and what its caller gets back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from msgspec import Struct
+
+from serve_app.accounting.prices import PriceList
+from serve_app.backends.committed import Committed
+from serve_app.config.policy import Policy
+from serve_app.core.trail import Trail
+from serve_app.core.types import ChatRequest, Chunk, Identity, Usage
+from serve_app.sessions.conversation import Recall
+
+
+class Ask(Struct):
+    """One request as the front door hands it over."""
+
+    request: ChatRequest
+    trail: Trail
+    authorization: str | None = None
+    api_key: str | None = None
+    session: str | None = None
+    read_cache: bool = True
+    write_cache: bool = True
+    deadline: float = 0.0
+    """Monotonic seconds."""
+
+
+class Facts(Struct):
+    """What the front door tells the caller about a reply, and the books keep of it."""
+
+    identity: Identity = Identity()
+    limits: dict[str, str] = {}
+    backend: str = ""
+    model: str = ""
+    cache: str = "none"
+    fingerprint: str = ""
+    usage: Usage | None = None
+    cost_micro_usd: int = 0
+    age_s: int = 0
+    session_kept: bool | None = None
+    first_content_ms: float | None = None
+    attempts: int = 0
+    """Calls of backends for this request so far; 0 for what the cache answered."""
+
+
+class Reply(Struct):
+    """Exactly one of `whole` and `chunks` is set. `facts` are complete when the reply is."""
+
+    facts: Facts
+    whole: Chunk | None = None
+    chunks: AsyncGenerator[list[Chunk], None] | None = None
+    upstream: Committed | None = None
+
+    async def aclose(self) -> None:
+        """Stop what still runs for this reply. Closing `chunks` alone is not enough: a
+        generator that was never started does not close what it would have read."""
+        if self.chunks is not None:
+            await self.chunks.aclose()
+        if self.upstream is not None:
+            await self.upstream.aclose()
+
+
+class Rules(Struct, frozen=True):
+    """What a policy means for requests; one request keeps the rules it came in under."""
+
+    policy: Policy
+    prices: PriceList
+    scope: str
+    """Part of the cache fingerprint: changes with whatever decides what an answer says."""
+
+
+class Passage(Struct):
+    """One request on its way through the corridor."""
+
+    ask: Ask
+    rules: Rules
+    facts: Facts
+    request: ChatRequest
+    recall: Recall
+    conversation: str = ""
+    """See `PlanQuery.conversation`; empty where nothing keeps conversations together."""

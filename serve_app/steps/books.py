@@ -1,0 +1,94 @@
+"""What a reply came to: its usage counted, its cost worked out, both handed to the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from serve_app.accounting.ledger import Ledger, Settlement
+from serve_app.accounting.meter import cost_micro_usd, count_usage
+from serve_app.accounting.totals import Status
+from serve_app.backends.execute import Broken
+from serve_app.core.types import Plan, Usage
+from serve_app.passage import Facts, Passage
+from serve_app.routing.estimate import estimate_tokens
+from serve_app.steps.record import Record
+from serve_app.wire import openai
+
+
+class Books:
+    """Settles requests. Never waits: it runs while callers leave."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def answered(
+        self, way: Passage, record: Record, broken: Sequence[Broken], status: Status
+    ) -> None:
+        """A backend's reply is over. What attempts that broke off had delivered is paid too:
+        the provider charges for it."""
+        facts = way.facts
+        facts.usage = record.usage or _counted(way, record)
+        facts.cost_micro_usd = _cost(way, facts.model, facts.usage)
+        self._enter(facts, facts.usage, status)
+        for part in broken:
+            self._enter_broken(way, part)
+
+    def unanswered(self, way: Passage, plan: Plan, status: Status) -> None:
+        """No backend began to answer; nothing is known to have been used."""
+        first = plan.candidates[0]
+        asked = Facts(way.facts.identity, backend=first.backend, model=first.model)
+        self._enter(asked, Usage(), status)
+
+    def replayed(self, facts: Facts, usage: Usage, saved_micro_usd: int) -> None:
+        """The cache answered: it costs nothing and saves what the answer had cost."""
+        facts.usage = usage
+        self._enter(facts, usage, "ok", saved_micro_usd=saved_micro_usd)
+
+    def _enter_broken(self, way: Passage, part: Broken) -> None:
+        name = part.candidate
+        usage = Usage(
+            prompt_tokens=part.prompt_tokens,
+            completion_tokens=part.completion_tokens,
+            total_tokens=part.prompt_tokens + part.completion_tokens,
+        )
+        cost = _cost(way, name.model, usage)
+        spent = Facts(way.facts.identity, backend=name.backend, model=name.model)
+        spent.cost_micro_usd = cost
+        self._enter(spent, usage, "ok", requests=0)
+        way.facts.cost_micro_usd += cost
+
+    def _enter(
+        self,
+        facts: Facts,
+        usage: Usage,
+        status: Status,
+        *,
+        saved_micro_usd: int = 0,
+        requests: int = 1,
+    ) -> None:
+        self._ledger.record(
+            Settlement(
+                tenant=facts.identity.tenant,
+                user=facts.identity.user,
+                model=facts.model,
+                backend=facts.backend,
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+                cost_micro_usd=facts.cost_micro_usd,
+                cache_level=facts.cache,
+                saved_micro_usd=saved_micro_usd,
+                status=status,
+                requests=requests,
+            )
+        )
+
+
+def _cost(way: Passage, model: str, usage: Usage) -> int:
+    price = way.rules.prices.price(model)
+    return cost_micro_usd(price, usage) if price is not None else 0
+
+
+def _counted(way: Passage, record: Record) -> Usage:
+    """Usage where the backend gave none: counted by the same rule the router uses."""
+    texts = openai.texts_of(way.request, way.facts.identity.tenant).texts
+    return count_usage(texts, record.text(), estimate_tokens)
