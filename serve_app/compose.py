@@ -24,7 +24,7 @@ from serve_app.backends.local_vllm import LocalVLLM, Transport
 from serve_app.cache.base import Cache
 from serve_app.cache.tiers import CacheStage
 from serve_app.config.paths import data_dir, redis_url
-from serve_app.config.policy import Policy
+from serve_app.config.policy import Policy, Price
 from serve_app.config.shipped import shipped
 from serve_app.config.structure import GatewayArgs, HostedBackend, LocalBackend
 from serve_app.core.clock import Clock, SystemClock
@@ -97,7 +97,7 @@ class Maker:
             policy.routing,
             self.environ,
             self.vitals,
-            lambda model: self.prices.price(model),
+            self._price,
             clock=self.clock,
         )
 
@@ -109,6 +109,9 @@ class Maker:
         """
         self.prices = PriceList.load(shipped("prices.yaml"), policy.prices)
         return self.prices
+
+    def _price(self, model: str) -> Price | None:
+        return self.prices.price(model)
 
     def hosted(self, settings: HostedBackend) -> Hosted:
         keys = ProviderKeys(settings, self.environ, self.clock)

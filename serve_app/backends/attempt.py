@@ -70,9 +70,8 @@ class Attempt:
         """
         try:
             held = await self._until_content()
-        except AttemptFailed as failed:
-            await self.fail(failed)
-            raise
+        except Exception as error:  # noqa: BLE001 - see `fail`
+            raise await self.fail(error)  # noqa: B904 - it is the same error, mostly
         except BaseException:
             await self.leave()
             raise
@@ -102,11 +101,17 @@ class Attempt:
         Args:
             tokens: of it, after its first content; 0 where nobody counted.
         """
-        self._vital.breaker.succeeded(self.began)
+        if not self._is_over:
+            self._vital.breaker.succeeded(self.began)
         self._end(ok=True, seconds=self._clock.monotonic() - self._first_at, tokens=tokens)
 
-    async def fail(self, failed: AttemptFailed) -> None:
-        """It failed: tell its vitals, let go of the call."""
+    async def fail(self, error: Exception) -> AttemptFailed:
+        """It failed: tell its vitals, let go of the call.
+
+        Returns:
+            What that means: for a mistake of ours in the backend, that another may answer.
+        """
+        failed = error if isinstance(error, AttemptFailed) else self._bug(error)
         if not self._is_over:
             well = failed.kind in ("caller", "content")
             well = well or failed.code == CONTEXT or failed.code in _OURS
@@ -114,11 +119,19 @@ class Attempt:
             self._vital.headroom = self._backend.headroom(self.candidate.model)
             self._end(ok=well)
         await self._close()
+        return failed
+
+    def _bug(self, error: Exception) -> AttemptFailed:
+        logger.error("backend %r has a bug", self.candidate.backend, exc_info=error)
+        failed = AttemptFailed("transient", f"{type(error).__name__} in the backend")
+        failed.__cause__ = error
+        return failed
 
     async def leave(self) -> None:
         """Nobody wants the rest: the call upstream is closed. Harmless after the end."""
-        self._end(ok=True)
-        await self._close()
+        if not self._is_over:
+            self._end(ok=True)
+            await self._close()
 
     def _end(self, *, ok: bool, seconds: float = 0.0, tokens: int = 0) -> None:
         if not self._is_over:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from serve_app.backends.attempt import Attempt
-from serve_app.backends.base import AttemptFailed
 from serve_app.backends.course import Begun
 from serve_app.backends.errand import Errand
 from serve_app.backends.recovery import Broken, Recovery
@@ -63,19 +62,19 @@ class Committed:
             except StopAsyncIteration:
                 self._attempt.done(self._tokens())
                 raise
-            except AttemptFailed as failed:
-                batch = await self._went_on(failed)
+            except Exception as error:  # noqa: BLE001 - of a backend: another one may go on
+                batch = await self._went_on(error)
         if self._sent is not None:
             self._sent.add(batch)
         return batch
 
-    async def _went_on(self, failed: AttemptFailed) -> list[Chunk]:
+    async def _went_on(self, error: Exception) -> list[Chunk]:
         """The first batch of who goes on with the answer."""
         sent = self._sent
         if sent is not None and sent.is_finished:  # only its goodbye is missing
             self._attempt.done(self._tokens())
             raise StopAsyncIteration
-        await self._attempt.fail(failed)
+        failed = await self._attempt.fail(error)
         if self._recovery is None:
             self._recovery = Recovery(self._errand)
         text = "" if sent is None else sent.text()

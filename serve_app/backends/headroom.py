@@ -12,53 +12,117 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from serve_app.core.types import Headroom
 
 MAX_RESET_S = 86_400.0
 
-_STEP = re.compile(r"(\d+(?:\.\d+)?)(ms|us|s|m|h|d)")
+_STEP = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|us|s|m|h|d)")
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_FIELD = re.compile(r"\b(remaining|reset|r|t)\s*=\s*(\d{1,15})")
+_FIELD = re.compile(r"\b(limit|remaining|reset|r|t)\s*=\s*(\d{1,15})(?![\d.])")
 _MAX_CHARS = 200
 
-_NAMES = (
-    # requests left, tokens left, their resets
-    ("x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens",
-     "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens"),
-    ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-tokens-remaining",
-     "anthropic-ratelimit-requests-reset", "anthropic-ratelimit-tokens-reset"),
-    ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-input-tokens-remaining",
-     "anthropic-ratelimit-requests-reset", "anthropic-ratelimit-input-tokens-reset"),
-    ("ratelimit-remaining", "", "ratelimit-reset", ""),
-    ("x-ratelimit-remaining", "", "x-ratelimit-reset", ""),
-)  # fmt: skip
+
+class _Names(NamedTuple):
+    """Headers of one limit."""
+
+    left: str
+    limit: str
+    resets: str
+
+
+_OPENAI = (
+    _Names(
+        "x-ratelimit-remaining-requests",
+        "x-ratelimit-limit-requests",
+        "x-ratelimit-reset-requests",
+    ),
+    _Names(
+        "x-ratelimit-remaining-tokens", "x-ratelimit-limit-tokens", "x-ratelimit-reset-tokens"
+    ),
+)
+_ANTHROPIC_REQUESTS = _Names(
+    "anthropic-ratelimit-requests-remaining",
+    "anthropic-ratelimit-requests-limit",
+    "anthropic-ratelimit-requests-reset",
+)
+_ANTHROPIC_TOKENS = tuple(
+    _Names(
+        f"anthropic-ratelimit-{kind}-remaining",
+        f"anthropic-ratelimit-{kind}-limit",
+        f"anthropic-ratelimit-{kind}-reset",
+    )
+    for kind in ("tokens", "input-tokens", "output-tokens")
+)
+_PLAIN = (
+    _Names("ratelimit-remaining", "ratelimit-limit", "ratelimit-reset"),
+    _Names("x-ratelimit-remaining", "x-ratelimit-limit", "x-ratelimit-reset"),
+)
+
+
+class _Limit(NamedTuple):
+    left: int
+    of: int | None
+    resets_in_s: float
+
+    @property
+    def share(self) -> float:
+        """What is left of it; where nobody says of how much, that of a large limit."""
+        return self.left / max(self.of or 1_000_000, 1)
 
 
 def read_headroom(headers: Mapping[str, str], wall_s: float) -> Headroom | None:
-    """What is left; None if the headers do not say.
+    """What is left; None if the headers do not say. 1 us where there are none.
+
+    The time is that of the limit with the smallest share left: it is the one that will be felt.
 
     Args:
         headers: looked up by lower-case names, whatever their case.
         wall_s: Unix seconds now.
     """
-    for requests, tokens, requests_reset, tokens_reset in _NAMES:
-        left = _count(headers.get(requests))
-        tokens_left = _count(headers.get(tokens)) if tokens else None
-        if left is not None or tokens_left is not None:
-            resets = (headers.get(requests_reset), headers.get(tokens_reset))
-            found = [s for s in (_seconds(value, wall_s) for value in resets) if s is not None]
-            return Headroom(left, tokens_left, max(found, default=0.0))
-    return _combined(headers.get("ratelimit"))
+    for names in _OPENAI:
+        if names.left in headers:
+            return _both(*(_limit(headers, names, wall_s) for names in _OPENAI))
+    if _ANTHROPIC_REQUESTS.left in headers:
+        tokens = [_limit(headers, names, wall_s) for names in _ANTHROPIC_TOKENS]
+        known = [limit for limit in tokens if limit is not None]
+        least = min(known, key=lambda limit: limit.share, default=None)
+        return _both(_limit(headers, _ANTHROPIC_REQUESTS, wall_s), least)
+    for names in _PLAIN:
+        if names.left in headers:
+            return _both(_limit(headers, names, wall_s), None)
+    return _combined(headers["ratelimit"]) if "ratelimit" in headers else None
 
 
-def _combined(value: str | None) -> Headroom | None:
-    fields: dict[str, str] = dict(_FIELD.findall(value[:_MAX_CHARS])) if value else {}
+def _both(requests: _Limit | None, tokens: _Limit | None) -> Headroom | None:
+    known = [limit for limit in (requests, tokens) if limit is not None]
+    if not known:
+        return None
+    scarcest = min(known, key=lambda limit: limit.share)
+    return Headroom(
+        requests.left if requests is not None else None,
+        tokens.left if tokens is not None else None,
+        scarcest.resets_in_s,
+    )
+
+
+def _limit(headers: Mapping[str, str], names: _Names, wall_s: float) -> _Limit | None:
+    left = _count(headers.get(names.left))
+    if left is None:
+        return None
+    resets_in_s = _seconds(headers.get(names.resets), wall_s)
+    return _Limit(left, _count(headers.get(names.limit)), resets_in_s or 0.0)
+
+
+def _combined(value: str) -> Headroom | None:
+    """`limit=100, remaining=50, reset=30`, or of a newer draft `"default";r=50;t=30`."""
+    fields: dict[str, str] = dict(_FIELD.findall(value[:_MAX_CHARS]))
     left = fields.get("remaining", fields.get("r"))
     if left is None:
         return None
-    resets = float(fields.get("reset") or fields.get("t") or 0)
-    return Headroom(int(left), None, min(resets, MAX_RESET_S))
+    resets_in_s = float(fields.get("reset") or fields.get("t") or 0)
+    return Headroom(int(left), None, min(resets_in_s, MAX_RESET_S))
 
 
 def _count(value: str | None) -> int | None:
@@ -68,7 +132,7 @@ def _count(value: str | None) -> int | None:
 
 
 def _seconds(value: str | None, wall_s: float) -> float | None:
-    """Seconds from now of `6m0s`, `20ms`, `12`, Unix seconds, or an RFC 3339 time."""
+    """Seconds from now of `6m0s`, `20ms`, `12`, a Unix time, or an RFC 3339 time."""
     if not value or len(value) > _MAX_CHARS:
         return None
     steps = _STEP.findall(value)
@@ -81,13 +145,17 @@ def _seconds(value: str | None, wall_s: float) -> float | None:
 
 def _moment(value: str, wall_s: float) -> float:
     try:
-        seconds = float(value)
+        number = float(value)
     except ValueError:
-        pass
-    else:
-        return seconds - wall_s if seconds > 1e9 else seconds
+        return _rfc3339(value) - wall_s
+    if number > 1e11:  # Unix milliseconds, as OpenRouter gives them
+        number /= 1000.0
+    return number - wall_s if number > 1e9 else number
+
+
+def _rfc3339(value: str) -> float:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
         return math.nan
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - wall_s
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()

@@ -27,6 +27,7 @@ class KeyFile:
         self._clock = clock
         self._look_at = float("-inf")
         self._seen: tuple[int, int, int] | None = None
+        self._is_empty = False
         self.trouble = ""
 
     def news(self) -> list[tuple[str, Secret]] | None:
@@ -41,25 +42,25 @@ class KeyFile:
         try:
             stat = self._path.stat()
             seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-            if seen == self._seen:
-                self._tell("")
-                return None
-            with self._path.open("rb") as file:
-                keys = self._keys(file.read(MAX_BYTES))
+            keys = None if seen == self._seen else self._read()
         except OSError as error:
             self._tell(f"the key file cannot be read: {error.strerror}")
             return None
         self._seen = seen
-        self._tell("" if keys else "the key file holds no key")
+        if keys is not None:
+            self._is_empty = not keys
+        self._tell("the key file holds no key" if self._is_empty else "")
         return keys or None
 
-    def _keys(self, data: bytes) -> list[tuple[str, Secret]]:
+    def _read(self) -> list[tuple[str, Secret]]:
+        with self._path.open("rb") as file:
+            text = file.read(MAX_BYTES).decode(errors="replace")
         keys: list[tuple[str, Secret]] = []
-        for number, line in enumerate(data.decode(errors="replace").splitlines(), 1):
-            key, where = Secret(line.partition("#")[0].strip()), f"line {number} of the key file"
-            if key and not fits_header(key):
+        for number, line in enumerate(text.splitlines(), 1):
+            key, where = Secret(line.split(" #")[0].strip()), f"line {number} of the key file"
+            if not fits_header(key):
                 log.error("backend %s: %s holds what no header may hold", self._backend, where)
-            elif key:
+            elif key and not key.startswith("#"):
                 keys.append((where, key))
         return keys
 

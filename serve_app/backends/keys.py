@@ -1,181 +1,204 @@
-"""The keys of one provider: used in turn, each rests on its own, a refused one until it changes."""
+"""The keys of one provider: which one a call goes out with, and what a refusal means for it.
+
+Used in turn. A 429 cools only the key it came to, and only for the model it was about; a key
+that was refused stays out until it changes, one without money for `QUOTA_REST_S`.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from serve_app.backends.base import AttemptFailed
-from serve_app.backends.refusal import AUTH
+from serve_app.backends.base import FULL, AttemptFailed
+from serve_app.backends.key import EVERY_MODEL, Key
+from serve_app.backends.key_file import KeyFile, fits_header
+from serve_app.backends.refusal import AUTH, QUOTA
+from serve_app.backends.secret import Secret
 from serve_app.config.structure import HostedBackend
 from serve_app.core.clock import Clock
 from serve_app.core.errors import PolicyRejected
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 COOL_S = 5.0
-"""Rest of a key after a 429 that does not say for how long."""
+"""How long other keys go first after a 429 that does not say for how long."""
+
+MAX_COOL_S = 3600.0
+"""A key is tried again after so long, however long the provider asked for."""
 
 QUOTA_REST_S = 600.0
-"""Rest of a key whose account has no money left."""
 
-_STAT_EVERY_S = 1.0
-_MAX_FILE_BYTES = 64 << 10
-
-
-class Key:
-    """One key. Its text is in no `repr`."""
-
-    __slots__ = ("_text", "cool_until", "digest", "refused", "where")
-
-    def __init__(self, text: str, where: str) -> None:
-        self._text = text
-        self.where = where
-        """The variable or the line it came from; for people."""
-        self.digest = hashlib.sha256(text.encode()).hexdigest()
-        self.cool_until = 0.0
-        self.refused = False
-
-    def text(self) -> str:
-        return self._text
-
-    def __repr__(self) -> str:
-        return f"Key({self.where})"
+ONE_REFUSED = "key_refused"
+"""`code` of a call that was refused for its key while other keys are left."""
 
 
 class ProviderKeys:
-    """Hands out keys.
+    """Hands out keys. None of them is in a message, a `repr` or a log line.
 
     Args:
-        settings: names the variables and the file.
+        settings: names the variables (a key each) and the file (a key a line).
         environ: read once.
 
     Raises:
-        PolicyRejected: a key holds what no header may hold.
+        PolicyRejected: a variable's key holds what no header may hold.
     """
 
     def __init__(self, settings: HostedBackend, environ: Mapping[str, str], clock: Clock) -> None:
         self._backend = settings.name
         self._clock = clock
-        self._file = Path(settings.api_key_file) if settings.api_key_file else None
-        self._seen: tuple[int, int] | None = None
-        self._look_again_at = 0.0
-        self._file_problem = ""
-        self._next = 0
-        self._named = bool(settings.api_key_env or settings.api_key_file)
+        self._is_needed = bool(settings.api_key_env or settings.api_key_file)
         self._fixed = [
-            Key(text, f"environment variable {name}")
+            Key(secret, name)
             for name in settings.api_key_env
-            if (text := self._checked(environ.get(name, ""), name))
+            if (secret := Secret(environ.get(name, "").strip()))
         ]
-        self._keys: list[Key] = list(self._fixed)
-        self._look_at_file()
-
-    def take(self) -> Key | None:
-        """The key for the next call; None for a provider that needs none.
-
-        Raises:
-            AttemptFailed: every key was refused, or rests.
-        """
-        if self._file is not None and self._clock.monotonic() >= self._look_again_at:
-            self._look_at_file()
-        keys = self._keys
-        if not keys:
-            if self._named:
-                raise AttemptFailed("candidate", "no key is there", code=AUTH)
-            return None
-        now = self._clock.monotonic()
-        for step in range(len(keys)):
-            key = keys[(self._next + step) % len(keys)]
-            if not key.refused and key.cool_until <= now:
-                self._next = (self._next + step + 1) % len(keys)
-                return key
-        raise self._none_usable(now)
-
-    def _none_usable(self, now: float) -> AttemptFailed:
-        waits = [key.cool_until - now for key in self._keys if not key.refused]
-        if not waits:
-            return AttemptFailed("candidate", "the provider refused our credentials", code=AUTH)
-        return AttemptFailed(
-            "transient", "every key rests", status=429, retry_after_s=max(0.0, min(waits))
-        )
-
-    def limited(self, key: Key | None, seconds: float | None) -> float | None:
-        """A call with the key was refused for its rate; of two rests the longer holds.
-
-        Returns:
-            Seconds until some key may be used: 0 if another one may at once.
-        """
-        if key is None or len(self._keys) == 1:  # then the backend rests, as its breaker says
-            return seconds
-        now = self._clock.monotonic()
-        key.cool_until = max(key.cool_until, now + (COOL_S if seconds is None else seconds))
-        usable = [k.cool_until - now for k in self._keys if not k.refused]
-        return max(0.0, min(usable, default=0.0))
-
-    def refuse(self, key: Key | None) -> None:
-        """The provider does not know the key: it stays out until it changes."""
-        if key is not None and not key.refused:
-            key.refused = True
-            logger.error("backend %r: the provider refused the key of %s; it is not used until "
-                         "it changes", self._backend, key.where)  # fmt: skip
-
-    def state(self) -> str:
-        """What is wrong with the keys, for people; empty: nothing."""
-        now = self._clock.monotonic()
-        refused = [key for key in self._keys if key.refused]
-        resting = [key for key in self._keys if not key.refused and key.cool_until > now]
-        parts = [self._file_problem] if self._file_problem else []
-        if refused:
-            names = ", ".join(key.where for key in refused)
-            parts.append(f"{len(refused)} of {len(self._keys)} keys refused ({names})")
-        if resting:
-            parts.append(f"{len(resting)} of {len(self._keys)} keys rest")
-        return "; ".join(parts)
-
-    @property
-    def all_refused(self) -> bool:
-        return bool(self._keys) and all(key.refused for key in self._keys)
-
-    # ---------------------------------------------------------------- the file
-
-    def _look_at_file(self) -> None:
-        """Read the file if it changed. A file that is gone leaves the keys as they are."""
-        if self._file is None:
-            return
-        self._look_again_at = self._clock.monotonic() + _STAT_EVERY_S
-        try:
-            stat = os.stat(self._file)
-            seen = (stat.st_mtime_ns, stat.st_size)
-            if seen == self._seen:
-                return
-            lines = self._file.read_bytes()[:_MAX_FILE_BYTES].decode().splitlines()
-            self._use(lines)
-            self._seen, self._file_problem = seen, ""
-        except (OSError, UnicodeDecodeError, PolicyRejected) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no list of keys"
-            self._file_problem = f"the key file cannot be read: {why}"
-
-    def _use(self, lines: list[str]) -> None:
-        known = {key.digest: key for key in self._keys}
-        keys = list(self._fixed)
-        for number, line in enumerate(lines, 1):
-            if text := self._checked(line.partition("#")[0], f"line {number} of the key file"):
-                key = Key(text, f"line {number} of the key file")
-                keys.append(known.get(key.digest, key))
-        self._keys = keys
-
-    def _checked(self, text: str, where: str) -> str:
-        text = text.strip()  # keys that come from files end with a line feed
-        if not (text.isascii() and text.isprintable()):
-            raise PolicyRejected(
-                f"the key of backend {self._backend!r} ({where}) holds characters that no "
-                "header may hold"
-            )
-        return text
+        del environ  # else a traceback that lists variables would show it
+        for key in self._fixed:
+            if not fits_header(key.secret):
+                raise PolicyRejected(
+                    f"the key of backend {settings.name!r} in {key.where} holds characters that "
+                    "no header may hold"
+                )
+        self._keys = _unique(self._fixed)
+        self._next = 0
+        path = settings.api_key_file
+        self._file = KeyFile(Path(path), settings.name, clock) if path else None
+        self._look()
 
     def __repr__(self) -> str:
         return f"ProviderKeys({self._backend!r}, {len(self._keys)} keys)"
+
+    # ------------------------------------------------------------------ before a call
+
+    def take(self, model: str) -> Key | None:
+        """The key for the next call; None for a provider that needs none.
+
+        Raises:
+            AttemptFailed: every key is refused (`candidate`), or limited for a while.
+        """
+        self._look()
+        keys = self._keys
+        if not keys:
+            if self._is_needed:
+                raise AttemptFailed("candidate", "there is no key for the provider", code=AUTH)
+            return None
+        now = self._clock.monotonic()
+        for step in range(len(keys)):
+            at = (self._next + step) % len(keys)
+            if keys[at].is_free(model, now):
+                self._next = (at + 1) % len(keys)
+                return keys[at]
+        return self._best_resting(model, now)
+
+    def _best_resting(self, model: str, now: float) -> Key:
+        """No key is free; one that merely rests will do."""
+        usable = self.usable()
+        if not usable:
+            raise AttemptFailed("candidate", "the provider refused our credentials", code=AUTH)
+        if (wait_s := _wait_s(usable, model, now)) > 0:
+            raise AttemptFailed(
+                "transient", "every key is limited", status=429, code=FULL, retry_after_s=wait_s
+            )
+        return min(usable, key=lambda key: key.opens_at(model))
+
+    # ------------------------------------------------------------------- after a call
+
+    def judge(self, key: Key | None, model: str, failed: AttemptFailed) -> AttemptFailed:
+        """What a failure with this key means, given the others.
+
+        With another key free it says `retry_after_s=0.0`: try again at once.
+        """
+        if key is None:
+            return failed
+        now = self._clock.monotonic()
+        if failed.code == AUTH:
+            self._refuse(key, failed.status)
+            return self._passed_on(failed, model, now, ONE_REFUSED)
+        if failed.code == QUOTA:
+            key.close(EVERY_MODEL, now + QUOTA_REST_S)
+            has_other = self._has_free(model, now)
+            return self._passed_on(failed, model, now, QUOTA) if has_other else failed
+        if failed.status == 429 and failed.kind == "transient":
+            return self._limited(key, model, now, failed)
+        return failed
+
+    def _limited(self, key: Key, model: str, now: float, failed: AttemptFailed) -> AttemptFailed:
+        asked_s = failed.retry_after_s
+        if asked_s is None:
+            key.rest(model, now + COOL_S)
+            has_other = self._has_free(model, now)
+            return failed.meaning(failed.kind, retry_after_s=0.0) if has_other else failed
+        key.close(model, now + min(asked_s, MAX_COOL_S))
+        return self._passed_on(failed, model, now, failed.code)
+
+    def _passed_on(
+        self, failed: AttemptFailed, model: str, now: float, code: str
+    ) -> AttemptFailed:  # fmt: skip
+        """Another key has to do it; as it was if there is none left."""
+        usable = self.usable()
+        if not usable:
+            return failed
+        if self._has_free(model, now):
+            return failed.meaning("transient", code=code, retry_after_s=0.0)
+        wait_s = _wait_s(usable, model, now)
+        return failed.meaning("transient", code=code, retry_after_s=wait_s or None)
+
+    def _has_free(self, model: str, now: float) -> bool:
+        return any(key.is_free(model, now) for key in self._keys)
+
+    def _refuse(self, key: Key, status: int) -> None:
+        if not key.is_refused and key in self._keys:
+            log.error(
+                "backend %s: the provider refused the key in %s (HTTP %d); it is not used again "
+                "until it changes", self._backend, key.where, status,
+            )  # fmt: skip
+        key.is_refused = True
+
+    # ------------------------------------------------------------------------ standing
+
+    def usable(self) -> list[Key]:
+        """Keys that are not refused, limited or not."""
+        return [key for key in self._keys if not key.is_refused]
+
+    @property
+    def are_refused(self) -> bool:
+        """True if calls cannot be made: every key is refused, or there is none."""
+        return self._is_needed and all(key.is_refused for key in self._keys)
+
+    def trouble(self) -> str:
+        """What is wrong with the keys, for people; empty: nothing."""
+        self._look()
+        now = self._clock.monotonic()
+        refused = sum(key.is_refused for key in self._keys)
+        limited = sum(key.is_closed(now) for key in self._keys if not key.is_refused)
+        parts = [self._file.trouble] if self._file is not None and self._file.trouble else []
+        if self._is_needed and not self._keys:
+            parts.append("there is no key")
+        if refused:
+            parts.append(f"{refused} of {len(self._keys)} keys refused")
+        if limited:
+            parts.append(f"{limited} of {len(self._keys)} keys limited")
+        return ", ".join(parts)
+
+    def _look(self) -> None:
+        """Take what the file says if it changed; a key that it still holds keeps its standing."""
+        if self._file is None or (news := self._file.news()) is None:
+            return
+        known = {key.secret: key for key in self._keys}
+        read = [known.get(secret) or Key(secret, where) for where, secret in news]
+        self._keys = _unique([*self._fixed, *read])
+        self._next = 0
+
+
+def _unique(keys: list[Key]) -> list[Key]:
+    unique: dict[Secret, Key] = {}
+    for key in keys:
+        unique.setdefault(key.secret, key)
+    return list(unique.values())
+
+
+def _wait_s(usable: list[Key], model: str, now: float) -> float:
+    """Seconds until the first of them may be used."""
+    wait_s = min(key.opens_at(model) for key in usable) - now
+    return max(round(wait_s, 3), 0.0)

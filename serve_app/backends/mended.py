@@ -54,12 +54,10 @@ class Mended:
         try:
             return self._passed(first) or await self.next()
         except StopAsyncIteration:
-            failed = AttemptFailed("transient", "the reply is empty", code="truncated")
-            await self.attempt.fail(failed)
-            raise failed from None
-        except AttemptFailed as failed:
-            await self.attempt.fail(failed)
-            raise
+            empty = AttemptFailed("transient", "the reply is empty", code="truncated")
+            raise await self.attempt.fail(empty) from None
+        except Exception as error:  # noqa: BLE001 - see `Attempt.fail`
+            raise await self.attempt.fail(error)  # noqa: B904 - it is the same error, mostly
         except BaseException:
             await self.attempt.leave()
             raise

@@ -82,8 +82,6 @@ class Recovery:
             outcome = await self._begun(mended, text)
             if not isinstance(outcome, AttemptFailed):
                 return mended, outcome
-            if not prefix and outcome.code == DEPARTED:
-                return None
             if not (prefix and _is_about_the_prefix(outcome)):
                 given_up.add(candidate)
         return None

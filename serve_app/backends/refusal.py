@@ -2,112 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from serve_app.backends import provider_words as known
 from serve_app.backends.base import AttemptFailed, FailureKind
 
 MAX_MESSAGE = 500
 """Characters of a provider's message that are passed on."""
 
-MAX_RETRY_AFTER_S = 86_400.0
-
 AUTH = "provider_auth"
 CONTEXT = "context_length_exceeded"
 CONTENT = "content_policy_violation"
 QUOTA = "insufficient_quota"
+MISSING_MODEL = "model_not_found"
 
-_OF_ANOTHER_CANDIDATE = frozenset(
-    {
-        "model_not_found",
-        "model_not_supported",
-        "model_decommissioned",
-        "deploymentnotfound",
-        "not_found_error",
-        QUOTA,
-    }
-)
-"""Codes and types, in lower case."""
-
-_QUOTA_WORDS = (
-    "exceeded your current quota",
-    "insufficient balance",
-    "arrearage",
-    "insufficient_quota",
-)
-
-_CONTENT_CODES = frozenset(
-    {
-        "content_filter",
-        "content_policy_violation",
-        "responsibleaipolicyviolation",
-        "data_inspection_failed",
-        "datainspectionfailed",
-        "1301",
-        "prohibited_content",
-        "safety",
-        "moderation_blocked",
-        "sensitive_content",
-    }
-)
-"""Codes and types of content-policy refusals, in lower case: OpenAI, Azure, Moonshot; DashScope;
-Zhipu; Gemini; others."""
-
-_CONTENT_WORDS = (
-    "content exists risk",
-    "content management policy",
-    "content policy",
-    "inappropriate content",
-    "blocked by safety",
-    "flagged by moderation",
-    "was flagged as potentially violating",
-)
-"""DeepSeek, Azure, OpenAI, DashScope, Gemini, Mistral and Together only say so."""
-
-# Words by which providers say that a prompt does not fit. OpenAI and most others set the code;
-# vLLM, DashScope, Gemini, DeepSeek, Anthropic, Moonshot, Mistral, Zhipu and llama.cpp only say so.
-_CONTEXT_CODES = frozenset({CONTEXT, "1261", "string_above_max_length"})
-_CONTEXT_WORDS = (
-    "context length",
-    "context window",
-    "context size",
-    "maximum context",
-    "max_model_len",
-    "prompt is too long",
-    "input is too long",
-    "range of input length",
-    "exceeds the maximum number of tokens",
-    "reduce the length of the messages",
-    "exceeded model token limit",
-    "too many tokens",
-    "too large for model",
-    "prompt exceeds max length",
-)
-
-_STATUS_OF_TYPE = {
-    "invalid_request_error": 400,
-    "badrequesterror": 400,
-    "bad_request": 400,
-    "authentication_error": 401,
-    "invalid_api_key": 401,
-    "authenticationerror": 401,
-    "permission_error": 403,
-    "permission_denied": 403,
-    "not_found_error": 404,
-    "notfounderror": 404,
-    "rate_limit_error": 429,
-    "rate_limit_exceeded": 429,
-    "requests": 429,
-    "tokens": 429,
-    "insufficient_quota": 429,
-    "overloaded_error": 503,
+_KIND_OF_CODE: dict[str, FailureKind] = {
+    CONTEXT: "candidate",
+    CONTENT: "content",
+    QUOTA: "candidate",
+    MISSING_MODEL: "candidate",
 }
-"""HTTP status of an error object that came inside a 200; whatever is not here is a 500."""
+
+_WORDS_COUNT = (400, 402, 403, 413, 422, 451)
+"""At any other status words say nothing: an overloaded model is not a long prompt."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -119,40 +40,81 @@ class Refusal(Struct, frozen=True, gc=False):
     type: str = ""
     code: str = ""
     param: str | None = None
+    reason: str = ""
+    """A second code, more exact than the first."""
+    retry_after_s: float | None = None
+    """Gemini says it in the body only."""
+
+    def names(self) -> frozenset[str]:
+        return frozenset({self.code.lower(), self.type.lower(), self.reason.lower()} - {""})
 
 
 def read_refusal(body: bytes) -> Refusal | None:
     """The error object in a body or an event, or None if there is none.
 
-    Knows `{"error": {...}}`, `{"error": "..."}`, vLLM's `{"object": "error", ...}` and
-    `{"detail": ...}`.
+    Knows `{"error": {...}}`, `{"error": "..."}`, the same in a list (Gemini), vLLM's
+    `{"object": "error", ...}`, `{"detail": ...}` and a bare `{"message": "..."}`.
     """
     try:
         value = _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if isinstance(value, list) and len(value) == 1:  # Gemini's errors of a stream
-        value = value[0]
+    if isinstance(value, list) and len(value) == 1:
+        [value] = value
     if not isinstance(value, dict):
         return None
     error = value.get("error")
-    if error is None and (value.get("object") == "error" or "detail" in value):
+    if error is None and _is_bare(value):
         error = value
     if isinstance(error, str):
-        return Refusal(message=error)
+        return Refusal(message=_text(error, 4 * MAX_MESSAGE))
     return _from_object(error) if isinstance(error, dict) and error else None
+
+
+def _is_bare(value: dict[str, Any]) -> bool:
+    if "choices" in value:
+        return False
+    return value.get("object") == "error" or "detail" in value or _is_text(value.get("message"))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _from_object(error: dict[str, Any]) -> Refusal:
     param = error.get("param")
-    inner = error.get("innererror")
-    code = inner.get("code") if isinstance(inner, dict) else None
     return Refusal(
         message=_text(error.get("message") or error.get("detail"), 4 * MAX_MESSAGE),
         type=_text(error.get("type") or error.get("status"), 64),
-        code=_text(code or error.get("code"), 64),
+        code=_text(error.get("code"), 64),
         param=None if param is None else _text(param, 200),
+        reason=_reason(error),
+        retry_after_s=_retry_delay_s(error),
     )
+
+
+def _reason(error: dict[str, Any]) -> str:
+    """Azure's `innererror.code`, or the `reason` of a Google detail."""
+    inner = error.get("innererror")
+    if isinstance(inner, dict):
+        return _text(inner.get("code"), 64)
+    return next((_text(detail["reason"], 64) for detail in _details(error, "reason")), "")
+
+
+def _retry_delay_s(error: dict[str, Any]) -> float | None:
+    for detail in _details(error, "retryDelay"):
+        try:
+            seconds = float(str(detail["retryDelay"])[:32].removesuffix("s"))
+        except ValueError:
+            return None
+        return min(max(seconds, 0.0), 3600.0)
+    return None
+
+
+def _details(error: dict[str, Any], name: str) -> Iterable[dict[str, Any]]:
+    details = error.get("details")
+    found = details if isinstance(details, list) else ()
+    return (detail for detail in found if isinstance(detail, dict) and name in detail)
 
 
 def _text(value: object, limit: int) -> str:
@@ -173,63 +135,84 @@ def failure(
     """What a refusal with this HTTP status means for the plan.
 
     Args:
+        refusal: None: no error object came, as from a proxy or a wrong address.
         secret: our key at this provider; never shown, should the provider repeat it.
+        retry_after_s: as the headers asked.
     """
     if refusal is None:
-        kind: FailureKind = "candidate" if status == 404 else _kind(status, "", "")
-        message = f"the provider answered HTTP {status}"
-        return AttemptFailed(kind, message, status=status, retry_after_s=retry_after_s)
-    code = _meaning(status, refusal) or _clean(refusal.code, secret)
-    if status in (401, 403) and code != CONTENT:
-        # Providers repeat parts of the key here: their words stay here.
-        return AttemptFailed(
-            "candidate", "the provider refused our credentials", status=status, code=AUTH
-        )
-    param = refusal.param and _clean(refusal.param, secret)
-    message = _clean(refusal.message, secret) or f"the provider answered HTTP {status}"
+        return _wordless(status, retry_after_s)
+    code = _meaning(status, refusal)
+    if code == AUTH:
+        return _unauthorized(status)
+    if retry_after_s is None:
+        retry_after_s = refusal.retry_after_s
     return AttemptFailed(
-        _kind(status, code, refusal.type),
-        message,
+        _KIND_OF_CODE.get(code) or _kind(status),
+        _clean(refusal.message, secret) or f"the provider answered HTTP {status}",
         status=status,
-        code=code,
-        param=param,
+        code=code or _clean(refusal.code, secret),
+        param=refusal.param and _clean(refusal.param, secret),
         retry_after_s=retry_after_s,
     )
-
-
-def _meaning(status: int, refusal: Refusal) -> str:
-    """Our code for what every provider calls otherwise; empty: none of these."""
-    names = {refusal.code.lower(), refusal.type.lower()}
-    words = refusal.message.lower()
-    if _CONTENT_CODES & names or (
-        status in (400, 403, 422) and any(known in words for known in _CONTENT_WORDS)
-    ):
-        return CONTENT
-    if _CONTEXT_CODES & names or (
-        status in (400, 413, 422) and any(known in words for known in _CONTEXT_WORDS)
-    ):
-        return CONTEXT
-    if status in (402, 429) and (QUOTA in names or any(known in words for known in _QUOTA_WORDS)):
-        return QUOTA
-    return ""
 
 
 def failure_inside(refusal: Refusal, *, secret: str | None = None) -> AttemptFailed:
     """What an error object inside a 200 means: its code or type stands for the status."""
     status = int(refusal.code) if refusal.code.isdecimal() and len(refusal.code) == 3 else 0
     if not 400 <= status <= 599:
-        names = (refusal.code.lower(), refusal.type.lower())
-        status = next((_STATUS_OF_TYPE[n] for n in names if n in _STATUS_OF_TYPE), 500)
-        if CONTEXT in names or "model_not_found" in names or _CONTENT_CODES & {*names}:
+        said = (refusal.code.lower(), refusal.type.lower())
+        status = next((known.STATUS_OF_TYPE[n] for n in said if n in known.STATUS_OF_TYPE), 500)
+        if refusal.names() & (known.CONTEXT_CODES | known.CONTENT_CODES | known.MISSING_MODEL_CODES):
             status = 400
     return failure(status, refusal, secret=secret)
 
 
-def _kind(status: int, code: str, type_: str) -> FailureKind:
-    if code == CONTENT:
-        return "content"
-    if code == CONTEXT or {code.lower(), type_.lower()} & _OF_ANOTHER_CANDIDATE:
-        return "candidate"
+def _wordless(status: int, retry_after_s: float | None) -> AttemptFailed:
+    """A status alone. Neither a 403 nor a 404 without words need be the provider's own."""
+    if status == 401:
+        return _unauthorized(status)
+    kind = "candidate" if status == 404 else _kind(status)
+    message = f"the provider answered HTTP {status}"
+    return AttemptFailed(kind, message, status=status, retry_after_s=retry_after_s)
+
+
+def _unauthorized(status: int) -> AttemptFailed:
+    """Providers repeat parts of the key here: their words stay here."""
+    return AttemptFailed(
+        "candidate", "the provider refused our credentials", status=status, code=AUTH
+    )
+
+
+def _meaning(status: int, refusal: Refusal) -> str:
+    """Our code for what every provider calls otherwise; empty: none of these."""
+    names = refusal.names()
+    words = refusal.message.lower() if status in _WORDS_COUNT else ""
+    if names & known.CONTENT_CODES or _says(words, known.CONTENT_WORDS):
+        return CONTENT
+    if names & known.CONTEXT_CODES or _says(words, known.CONTEXT_WORDS):
+        return CONTEXT
+    if status == 402 or names & known.QUOTA_CODES or _says(words, known.QUOTA_WORDS):
+        return QUOTA
+    if names & known.MISSING_MODEL_CODES or _is_elsewhere(status, refusal):
+        return MISSING_MODEL
+    if status in (401, 403) or names & known.KEY_CODES or _says(words, known.KEY_WORDS):
+        return AUTH
+    return ""
+
+
+def _says(words: str, phrases: tuple[str, ...]) -> bool:
+    return bool(words) and any(phrase in words for phrase in phrases)
+
+
+def _is_elsewhere(status: int, refusal: Refusal) -> bool:
+    """A model, a deployment or an address that is not there: no fault of the request's."""
+    if status != 404:
+        return False
+    words = refusal.message.lower()
+    return words in ("", "not found") or _says(words, known.MISSING_MODEL_WORDS)
+
+
+def _kind(status: int) -> FailureKind:
     if status in (408, 409, 425, 429) or status >= 500:
         return "transient"
     return "caller" if status in (400, 404, 422) else "candidate"
@@ -240,22 +223,3 @@ def _clean(text: str, secret: str | None) -> str:
     if secret and secret in text:
         text = text.replace(secret, "[key]")
     return text[:MAX_MESSAGE]
-
-
-def read_retry_after(value: str | None, wall_s: float) -> float | None:
-    """Seconds of a Retry-After header (a number or an HTTP date), None if it says nothing."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = _unix_s(value) - wall_s
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S) if math.isfinite(seconds) else None
-
-
-def _unix_s(http_date: str) -> float:
-    try:
-        date = parsedate_to_datetime(http_date)
-    except (ValueError, OverflowError):
-        return math.nan
-    return date.replace(tzinfo=date.tzinfo or UTC).timestamp()

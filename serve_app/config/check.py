@@ -153,7 +153,9 @@ class Check:
             return model.model_validate(_plain(value))
         except ValidationError as error:
             for detail in error.errors(include_url=False, include_context=False):
-                self._problem((*where, *_real_path(value, detail["loc"])), _message(detail))
+                is_absent = detail["type"] == "missing"
+                path = _real_path(value, detail["loc"], is_absent=is_absent)
+                self._problem((*where, *path), _message(detail))
             return None
 
     def _problem(self, path: tuple[Step, ...], what: str) -> None:
@@ -174,12 +176,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _real_path(value: Any, loc: tuple[Step, ...]) -> tuple[Step, ...]:
-    """pydantic puts a union's tag (`openai`, `local`) into the path; the file has no such key."""
+def _real_path(value: Any, loc: tuple[Step, ...], *, is_absent: bool) -> tuple[Step, ...]:
+    """pydantic puts a union's tag (`openai`, `local`) into the path; the file has no such key.
+
+    Args:
+        is_absent: the last step is a key that is missing, so that it cannot be a tag.
+    """
     path: list[Step] = []
     for number, step in enumerate(loc):
-        last = number == len(loc) - 1
-        if isinstance(value, dict) and step not in value and not last:
+        is_missing = is_absent and number == len(loc) - 1
+        if isinstance(value, dict) and step not in value and not is_missing:
             continue
         path.append(step)
         value = _inside(value, step)

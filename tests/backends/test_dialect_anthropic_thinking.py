@@ -38,8 +38,8 @@ def loop(**thoughts: Any) -> list[Json]:
     ]
 
 
-def thought(text: str, **more: Any) -> Json:
-    return {"type": "reasoning.text", "signature": signature_of(text), "format": FORMAT, **more}
+def thought(said: str, **more: Any) -> Json:
+    return {"type": "reasoning.text", "signature": signature_of(said), "format": FORMAT, **more}
 
 
 @pytest.mark.parametrize(

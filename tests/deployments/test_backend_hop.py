@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from serve_app.backends.base import AttemptFailed, Call, Health
-from serve_app.core.types import Chunk, ChunkChoice, Delta
+from serve_app.core.types import Chunk, ChunkChoice, Delta, Headroom
 from serve_app.deployments.backend_hop import BatchRunner, RemoteBackend
 from serve_app.deployments.hop import HopFailed
 
@@ -46,6 +46,9 @@ class Scripted:
                 yield [word(f"{call.request_id}-{n} ")]
         finally:
             self.stopped.append(call.request_id)
+
+    def headroom(self, model: str) -> Headroom | None:
+        return Headroom(requests_left=3, resets_in_s=60.0)
 
     async def health(self) -> Health:
         return Health(ok=True, detail="well")

@@ -141,8 +141,9 @@ async def too_long(body: dict[str, Any], exchange: Exchange, request: Request) -
 async def _begin(body: dict[str, Any], exchange: Exchange, n: int) -> None:
     """The head of a message and the first `n` pieces of its text."""
     exchange.begin(SSE)
-    message = says.message(body, [says.text(says.answer(body))], "end_turn")
-    exchange.send(b"".join(says.events(message)[: 3 + n if n else 0]))
+    if n:
+        message = says.message(body, [says.text(says.answer(body))], "end_turn")
+        exchange.send(b"".join(says.events(message)[: 3 + n]))
     await exchange.flushed()
 
 

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 from serve_app.backends.base import AttemptFailed
 from serve_app.backends.dialects.anthropic_thinking import detail, sealed
 from serve_app.backends.dialects.canonical_reply import Answer, tool_call, whole
-from serve_app.backends.dialects.canonical_request import Json
+from serve_app.backends.dialects.canonical_request import NOTHING, Json, is_there
 from serve_app.backends.refusal import failure_inside, read_refusal
 from serve_app.core.types import Chunk, Usage
 
@@ -35,7 +35,11 @@ class Block(Struct):
     data: str | None = None
     id: str | None = None
     name: str | None = None
-    input: Raw | None = None
+    input: Raw = NOTHING
+
+    @property
+    def arguments(self) -> str:
+        return bytes(self.input).decode() if is_there(self.input) else "{}"
 
 
 class Details(Struct):
@@ -143,8 +147,7 @@ def _details(blocks: list[Block]) -> list[Json]:
 
 
 def _call(block: Block) -> Json:
-    arguments = bytes(block.input).decode() if block.input is not None else "{}"
-    return tool_call(block.id or "", block.name or "", arguments)
+    return tool_call(block.id or "", block.name or "", block.arguments)
 
 
 class Lead:

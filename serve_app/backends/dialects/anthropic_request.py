@@ -22,7 +22,14 @@ from serve_app.backends.dialects.anthropic_turns import (
     system_of,
     turns_of,
 )
-from serve_app.backends.dialects.canonical_request import Asked, Json, NamedTool, Tool, unsupported
+from serve_app.backends.dialects.canonical_request import (
+    Asked,
+    Json,
+    NamedTool,
+    Tool,
+    is_there,
+    unsupported,
+)
 from serve_app.config.structure import ModelSettings
 
 DEFAULT_MAX_TOKENS = 4096
@@ -102,7 +109,8 @@ def _tool(tool: Tool, model: ModelSettings | None) -> Json:
     function = tool.function
     if tool.type != "function" or function is None:
         raise unsupported(PROVIDER, f"tools of the type {tool.type[:40]!r}", "tools")
-    value: Json = {"name": function.name, "input_schema": function.parameters or _NO_PARAMETERS}
+    schema = function.parameters if is_there(function.parameters) else _NO_PARAMETERS
+    value: Json = {"name": function.name, "input_schema": schema}
     if function.description is not None:
         value["description"] = function.description
     if function.strict and model is not None and "json_schema" in model.capabilities:

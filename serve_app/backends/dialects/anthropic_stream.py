@@ -120,8 +120,8 @@ class AnthropicDecoder:
                 opened.tool = self._tools
                 self._tools += 1
                 begun = self._pen.tool_call(opened.tool, block.id or "", block.name or "")
-                given = bytes(block.input) if block.input is not None else b"{}"
-                return [begun, *self._arguments(opened, "" if given == b"{}" else given.decode())]
+                given = "" if block.arguments == "{}" else block.arguments
+                return [begun, *self._arguments(opened, given)]
             case "redacted_thinking" if block.data:
                 return [self._pen.delta(Delta(reasoning_details=[sealed(index, block.data)]))]
             case "thinking":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from msgspec import Raw
-
 from serve_app.backends.dialects.anthropic_thinking import thoughts_of
 from serve_app.backends.dialects.canonical_request import (
     Json,
@@ -142,7 +140,7 @@ def _tool_use(call: ToolCall) -> Json:
 def _tool_result(message: Message) -> Json:
     block: Json = {"type": "tool_result", "tool_use_id": _id(message.tool_call_id or "")}
     content = _blocks(message)
-    cached: Raw | None = None
+    cached: Json | None = None
     for inner in content:  # the API takes it on the result, and once is what was meant
         cached = inner.pop("cache_control", None) or cached
     if content:

@@ -8,6 +8,9 @@ from typing import Protocol
 from serve_app.backends.base import Call
 from serve_app.core.types import Chunk
 
+MALFORMED = "malformed"
+"""`code` of an event, or a reply, that is none of the dialect's."""
+
 
 class StreamDecoder(Protocol):
     """Decodes one streamed reply; keeps what later events refer to."""

@@ -14,6 +14,9 @@ UNSUPPORTED = "unsupported"
 
 Json = dict[str, Any]
 
+NOTHING = Raw(b"null")
+"""Default of raw JSON. (msgspec decodes no `Raw | None`.)"""
+
 
 class ImageUrl(Struct, frozen=True):
     url: str
@@ -32,7 +35,7 @@ class Part(Struct, frozen=True):
     refusal: str | None = None
     image_url: ImageUrl | None = None
     file: File | None = None
-    cache_control: Raw | None = None
+    cache_control: Json | None = None
 
 
 class Function(Struct, frozen=True):
@@ -44,7 +47,7 @@ class ToolCall(Struct, frozen=True):
     id: str = ""
     type: str = "function"
     function: Function | None = None
-    cache_control: Raw | None = None
+    cache_control: Json | None = None
     extra_content: Json | None = None
 
 
@@ -59,7 +62,7 @@ class Message(Struct, frozen=True):
     reasoning_details: list[Json] | None = None
     extra_content: Json | None = None
     is_error: bool | None = None
-    cache_control: Raw | None = None
+    cache_control: Json | None = None
 
     def parts(self) -> list[Part]:
         """The content as parts, those without text left out; a refusal is text too."""
@@ -75,14 +78,14 @@ class Message(Struct, frozen=True):
 class ToolFunction(Struct, frozen=True):
     name: str
     description: str | None = None
-    parameters: Raw | None = None
+    parameters: Raw = NOTHING
     strict: bool | None = None
 
 
 class Tool(Struct, frozen=True):
     type: str = "function"
     function: ToolFunction | None = None
-    cache_control: Raw | None = None
+    cache_control: Json | None = None
 
 
 class NamedFunction(Struct, frozen=True):
@@ -207,6 +210,11 @@ def _misshapen(error: msgspec.ValidationError) -> AttemptFailed:
 def unsupported(provider: str, what: str, param: str | None = None) -> AttemptFailed:
     """The provider has no words for this; another candidate may have."""
     return AttemptFailed("candidate", f"{provider} has no {what}", code=UNSUPPORTED, param=param)
+
+
+def is_there(raw: Raw) -> bool:
+    """False for JSON that is absent or null."""
+    return bytes(raw) != b"null"
 
 
 def text_of(part: Part) -> str:

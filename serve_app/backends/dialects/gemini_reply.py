@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from serve_app.backends.base import AttemptFailed, FailureKind
-from serve_app.backends.dialects.canonical_request import Json
+from serve_app.backends.dialects.canonical_request import NOTHING, Json, is_there
 from serve_app.backends.refusal import CONTENT, failure_inside, read_refusal
 from serve_app.core.types import Usage
 
@@ -34,11 +34,11 @@ _FILTERED = frozenset(
 class FunctionCall(Struct):
     name: str = ""
     id: str | None = None
-    args: Raw | None = None
+    args: Raw = NOTHING
 
     @property
     def arguments(self) -> str:
-        return bytes(self.args).decode() if self.args is not None else "{}"
+        return bytes(self.args).decode() if is_there(self.args) else "{}"
 
 
 class Part(Struct, rename="camel"):

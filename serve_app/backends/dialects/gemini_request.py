@@ -12,6 +12,7 @@ from serve_app.backends.dialects.canonical_request import (
     Json,
     NamedTool,
     Tool,
+    is_there,
     unsupported,
 )
 from serve_app.backends.dialects.gemini_contents import PROVIDER, contents_of, system_of
@@ -75,7 +76,7 @@ def _declaration(tool: Tool) -> Json:
     value: Json = {"name": function.name}
     if function.description is not None:
         value["description"] = function.description
-    if function.parameters is not None:
+    if is_there(function.parameters):
         value["parametersJsonSchema"] = function.parameters
     return value
 

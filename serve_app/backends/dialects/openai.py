@@ -41,6 +41,7 @@ class OpenAIDialect:
         self._drop = frozenset(quirks.drop)
         if not quirks.stream_usage:
             self._drop |= {"stream_options"}
+        self._drops = {m.id: self._drop.union(m.drop) for m in settings.models if m.drop}
         self._query = f"?{urlencode(quirks.query)}" if quirks.query else ""
         self._chat = quirks.path or "/chat/completions"
         self._keeps_extensions = settings.provider == "openrouter"
@@ -57,10 +58,11 @@ class OpenAIDialect:
 
     def body(self, call: Call) -> bytes:
         foreign = not self._keeps_extensions and any(name in call.body for name in _EXTENSIONS)
-        if not (foreign or call.prefix or self._drop or self._quirks.rename):
+        drop = self._drops.get(call.model, self._drop)
+        if not (foreign or call.prefix or drop or self._quirks.rename):
             return call.body
         fields = _fields(call.body)
-        for name in self._drop & fields.keys():
+        for name in drop & fields.keys():
             del fields[name]
         for name, other in self._quirks.rename.items():
             if name in fields:
