@@ -17,7 +17,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from serve_app.backends.reply import decode_chunk, decode_whole
+from serve_app.backends.dialects.openai_reply import decode_chunk, decode_whole
 from serve_app.backends.sse import Splitter
 from serve_app.cache.key import fingerprint
 from serve_app.compose import Maker

@@ -233,6 +233,7 @@ class House:
             names=self._names,
             policy=lambda: self._policy_state,
             lost=self._lost,
+            readings=maker.vitals.readings,
             desk=self._desk,
             metrics=self._metrics,
             observer=self._observer,

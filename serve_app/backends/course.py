@@ -7,11 +7,11 @@ import asyncio
 from msgspec import Struct
 
 from serve_app.backends.attempt import Attempt
-from serve_app.backends.base import FULL, AttemptFailed
+from serve_app.backends.base import AttemptFailed
 from serve_app.backends.errand import Errand
 from serve_app.backends.hedge import Raced, race
 from serve_app.backends.patience import TIMEOUT
-from serve_app.backends.retry import BACKOFF_S, pause_s
+from serve_app.backends.retry import BACKOFF_S
 from serve_app.backends.tries import MIN_ATTEMPT_S, refused
 from serve_app.core.errors import GatewayError
 from serve_app.core.types import Candidate, Chunk
@@ -65,7 +65,7 @@ class Course:
             elif not await self._errand.may_try(candidate):
                 self._resting.append(candidate)
                 self._tries.skipped(candidate, "it failed too often lately")
-            elif (begun := await self._try(candidate, self._rules.retries)) is not None:
+            elif (begun := await self._try(candidate)) is not None:
                 return begun
         return None
 
@@ -75,7 +75,7 @@ class Course:
         if self._tries.count or not self._resting or not self._means.budget.withdraw():
             return None
         longest = min(self._resting, key=lambda c: self._errand.vital(c).breaker.failed_at)
-        return await self._try(longest, retries=0)
+        return await self._try(longest, retries=False)
 
     async def _last_resort(self) -> Begun | None:
         """All failed, but somebody only asked for a pause, and the deadline allows it."""
@@ -88,7 +88,9 @@ class Course:
             return None
         if wishes[candidate]:
             await self._means.sleep(wishes[candidate])
-        return await self._try(candidate, 0) if await self._errand.may_try(candidate) else None
+        if not await self._errand.may_try(candidate):
+            return None
+        return await self._try(candidate, retries=False)
 
     def _wish_s(self, candidate: Candidate, failed: AttemptFailed, at: float) -> float:
         """Seconds until a candidate may be asked again as it wished; infinite without a wish."""
@@ -106,7 +108,7 @@ class Course:
 
     # ----------------------------------------------------------- one candidate
 
-    async def _try(self, candidate: Candidate, retries: int) -> Begun | None:
+    async def _try(self, candidate: Candidate, *, retries: bool = True) -> Begun | None:
         """One candidate, again as often as that can help; None if another has to do it."""
         retry = 0
         while True:
@@ -117,7 +119,7 @@ class Course:
                 outcome = await self._hedged(candidate, late_s)
             if not isinstance(outcome, AttemptFailed):
                 return outcome
-            pause = self._pause(candidate, outcome, retry) if retry < retries else None
+            pause = self._errand.pause_s(candidate, outcome, retry) if retries else None
             if pause is None:
                 return None
             retry += 1
@@ -148,18 +150,6 @@ class Course:
         returned = self._rules.on_content_refusal == "return"
         if failed.kind == "caller" or (failed.kind == "content" and returned):
             raise refused(failed) from failed
-
-    def _pause(self, candidate: Candidate, failed: AttemptFailed, retry: int) -> float | None:
-        """Seconds until the same candidate is tried again, None if it is not to be."""
-        if failed.kind != "transient" or failed.code in (TIMEOUT, FULL):
-            return None
-        if self._errand.is_spent or self._errand.vital(candidate).breaker.is_open:
-            return None
-        if (failed.retry_after_s or 0.0) > self._rules.max_pause_s:
-            return None
-        pause = pause_s(self._means.rng, retry, failed.retry_after_s)
-        fits = pause + MIN_ATTEMPT_S < self._tries.left_s()
-        return pause if fits and self._means.budget.withdraw() else None
 
     # ------------------------------------------------------------------ hedging
 

@@ -8,11 +8,12 @@ from random import Random
 from msgspec import Struct
 
 from serve_app.backends.attempt import Attempt
-from serve_app.backends.base import Backend, Call
+from serve_app.backends.base import FULL, AttemptFailed, Backend, Call
 from serve_app.backends.body import Prepare, upstream_body
 from serve_app.backends.hedge import HedgeShare
-from serve_app.backends.retry import RetryBudget
-from serve_app.backends.tries import Tries
+from serve_app.backends.patience import TIMEOUT
+from serve_app.backends.retry import RetryBudget, pause_s
+from serve_app.backends.tries import MIN_ATTEMPT_S, Tries
 from serve_app.config.policy import ExecutionPolicy
 from serve_app.core.clock import Clock
 from serve_app.core.types import Candidate, Plan
@@ -77,6 +78,22 @@ class Errand(Struct, frozen=True):
         if self.is_spent:
             return f"{self.tries.count} attempts were made"
         return self.tries.unfit(candidate) if self.tries.failures else ""
+
+    def pause_s(self, candidate: Candidate, failed: AttemptFailed, retry: int) -> float | None:
+        """Seconds until a candidate that failed is tried again, None if it is not to be.
+
+        Args:
+            retry: how often it was tried again already.
+        """
+        if failed.kind != "transient" or failed.code in (TIMEOUT, FULL):
+            return None
+        if retry >= self.rules.retries or self.is_spent or self.vital(candidate).breaker.is_open:
+            return None
+        if (failed.retry_after_s or 0.0) > self.rules.max_pause_s:
+            return None
+        pause = pause_s(self.means.rng, retry, failed.retry_after_s)
+        fits = pause + MIN_ATTEMPT_S < self.tries.left_s()
+        return pause if fits and self.means.budget.withdraw() else None
 
     async def may_try(self, candidate: Candidate) -> bool:
         """Whether its breaker lets a call through now."""

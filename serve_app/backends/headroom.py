@@ -38,9 +38,7 @@ _OPENAI = (
         "x-ratelimit-limit-requests",
         "x-ratelimit-reset-requests",
     ),
-    _Names(
-        "x-ratelimit-remaining-tokens", "x-ratelimit-limit-tokens", "x-ratelimit-reset-tokens"
-    ),
+    _Names("x-ratelimit-remaining-tokens", "x-ratelimit-limit-tokens", "x-ratelimit-reset-tokens"),
 )
 _ANTHROPIC_REQUESTS = _Names(
     "anthropic-ratelimit-requests-remaining",

@@ -41,10 +41,13 @@ class Client:
 
     Args:
         base: address in front of every path.
+
+    Raises:
+        ValueError: `base` is no URL.
     """
 
     def __init__(self, base: str, timeouts: BackendTimeouts, connections: int) -> None:
-        self._base = base.rstrip("/")
+        self._base = str(URL(base)).rstrip("/")
         self._urls: dict[str, URL] = {}
         self._timeouts = timeouts
         self._connections = connections
@@ -85,13 +88,14 @@ class Client:
                     headers=headers,
                     allow_redirects=False,
                 )
-        except aiohttp.ConnectionTimeoutError as error:
-            raise timed_out(f"no connection within {limits.connect_s:g} s") from error
-        except TimeoutError as error:
-            raise patience.overrun() from error
+            return Response(answer, loop, patience, self._leaving)
+        except aiohttp.ConnectionTimeoutError:
+            failed = timed_out(f"no connection within {limits.connect_s:g} s")
+        except TimeoutError:
+            failed = patience.overrun()
         except (aiohttp.ClientError, OSError) as error:
-            raise _failure(error) from error
-        return Response(answer, loop, patience, self._leaving)
+            failed = _failure(error)
+        raise failed  # without aiohttp's error: it, and the frames below it, hold the headers
 
     def _url(self, path: str) -> URL:
         """Parsed once for each path; there are as many as models."""
@@ -99,7 +103,7 @@ class Client:
         if url is None:
             if len(self._urls) >= _MAX_URLS:
                 self._urls.clear()
-            url = self._urls[path] = URL(self._base + path, encoded=True)
+            url = self._urls[path] = URL(self._base + path)
         return url
 
     def _open(self) -> ClientSession:
@@ -171,7 +175,8 @@ class Response:
         try:
             return await self._answer.content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            raise _failure(error) from error
+            failed = _failure(error)
+        raise failed
 
     async def body(self, max_bytes: int = MAX_BODY_BYTES) -> bytes:
         """The whole body.

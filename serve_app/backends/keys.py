@@ -29,9 +29,6 @@ MAX_COOL_S = 3600.0
 
 QUOTA_REST_S = 600.0
 
-ONE_REFUSED = "key_refused"
-"""`code` of a call that was refused for its key while other keys are left."""
-
 
 class ProviderKeys:
     """Hands out keys. None of them is in a message, a `repr` or a log line.
@@ -114,38 +111,26 @@ class ProviderKeys:
         now = self._clock.monotonic()
         if failed.code == AUTH:
             self._refuse(key, failed.status)
-            return self._passed_on(failed, model, now, ONE_REFUSED)
-        if failed.code == QUOTA:
+        elif failed.code == QUOTA:
             key.close(EVERY_MODEL, now + QUOTA_REST_S)
-            has_other = self._has_free(model, now)
-            return self._passed_on(failed, model, now, QUOTA) if has_other else failed
-        if failed.status == 429 and failed.kind == "transient":
-            return self._limited(key, model, now, failed)
-        return failed
-
-    def _limited(self, key: Key, model: str, now: float, failed: AttemptFailed) -> AttemptFailed:
-        asked_s = failed.retry_after_s
-        if asked_s is None:
-            key.rest(model, now + COOL_S)
-            has_other = self._has_free(model, now)
-            return failed.meaning(failed.kind, retry_after_s=0.0) if has_other else failed
-        key.close(model, now + min(asked_s, MAX_COOL_S))
-        return self._passed_on(failed, model, now, failed.code)
-
-    def _passed_on(
-        self, failed: AttemptFailed, model: str, now: float, code: str
-    ) -> AttemptFailed:  # fmt: skip
-        """Another key has to do it; as it was if there is none left."""
-        usable = self.usable()
-        if not usable:
+        elif failed.status != 429 or failed.kind != "transient":
             return failed
-        if self._has_free(model, now):
-            return failed.meaning("transient", code=code, retry_after_s=0.0)
-        wait_s = _wait_s(usable, model, now)
-        return failed.meaning("transient", code=code, retry_after_s=wait_s or None)
+        elif failed.retry_after_s is None:
+            key.rest(model, now + COOL_S)
+        else:
+            key.close(model, now + min(failed.retry_after_s, MAX_COOL_S))
+        return self._passed_on(failed, model, now)
 
-    def _has_free(self, model: str, now: float) -> bool:
-        return any(key.is_free(model, now) for key in self._keys)
+    def _passed_on(self, failed: AttemptFailed, model: str, now: float) -> AttemptFailed:
+        """Another key has to do it, now or later; as it was if there is none."""
+        if any(key.is_free(model, now) for key in self._keys):
+            return failed.meaning("transient", retry_after_s=0.0)
+        usable = self.usable()
+        if not usable or failed.code == QUOTA:
+            return failed
+        wait_s = _wait_s(usable, model, now)
+        code = "" if failed.code == AUTH else failed.code
+        return failed.meaning("transient", code=code, retry_after_s=wait_s or None)
 
     def _refuse(self, key: Key, status: int) -> None:
         if not key.is_refused and key in self._keys:

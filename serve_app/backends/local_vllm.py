@@ -11,8 +11,9 @@ from msgspec import Raw, Struct
 
 from serve_app.backends.base import FULL, AttemptFailed, Call, Health
 from serve_app.backends.dialects.openai import OpenAIDecoder
+from serve_app.backends.dialects.openai_reply import decode_whole
 from serve_app.backends.patience import Patience
-from serve_app.backends.reply import ReplyStream, decode_whole
+from serve_app.backends.reply import ReplyStream
 from serve_app.backends.vectors import decode_vectors
 from serve_app.config.structure import LocalBackend
 from serve_app.core.types import Chunk, Endpoint, Headroom

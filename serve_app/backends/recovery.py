@@ -12,8 +12,9 @@ from serve_app.backends.base import AttemptFailed
 from serve_app.backends.errand import Errand
 from serve_app.backends.mended import Mended
 from serve_app.backends.refusal import AUTH, CONTEXT
-from serve_app.backends.seam import DEPARTED, UNCLEAR, Anew, Onward, beginning
+from serve_app.backends.seam import DEPARTED, UNCLEAR, Anew, Onward
 from serve_app.backends.sent import MAX_CHARS, Sent
+from serve_app.backends.ways import ways
 from serve_app.core.errors import GatewayError
 from serve_app.core.types import Candidate, Chunk, Message
 
@@ -71,20 +72,35 @@ class Recovery:
         if len(text) > MAX_CHARS:
             return None
         given_up: set[Candidate] = set()
-        for candidate, prefix in self._ways(broken, text, given_up):
+        for candidate, prefix in ways(self._errand, broken, text, given_up):
             if self._errand.unfit(candidate) or not await self._errand.may_try(candidate):
                 continue
             try:
-                attempt = self._errand.send(candidate, prefix)
+                outcome = await self._asked(candidate, prefix, text, sent)
             except GatewayError:  # no time is left; the first cause is what the caller should know
                 return None
-            mended = self._mended(attempt, sent, text, prefix)
-            outcome = await self._begun(mended, text)
             if not isinstance(outcome, AttemptFailed):
-                return mended, outcome
+                return outcome
             if not (prefix and _is_about_the_prefix(outcome)):
                 given_up.add(candidate)
         return None
+
+    async def _asked(
+        self, candidate: Candidate, prefix: str, text: str, sent: Sent
+    ) -> tuple[Mended, list[Chunk]] | AttemptFailed:
+        """One candidate, again if it failed before it said anything and that can help."""
+        retry = 0
+        while True:
+            mended = self._mended(self._errand.send(candidate, prefix), text, prefix, sent)
+            outcome = await self._begun(mended, text)
+            if not isinstance(outcome, AttemptFailed):
+                return mended, outcome
+            pause = None if mended.heard else self._errand.pause_s(candidate, outcome, retry)
+            if pause is None:
+                return outcome
+            retry += 1
+            if pause:
+                await self._errand.means.sleep(pause)
 
     async def _begun(self, mended: Mended, text: str) -> list[Chunk] | AttemptFailed:
         tries, attempt = self._errand.tries, mended.attempt
@@ -100,41 +116,10 @@ class Recovery:
         tries.recovered(attempt.candidate, attempt.began)
         return batch
 
-    def _mended(self, attempt: Attempt, sent: Sent, text: str, prefix: str) -> Mended:
+    def _mended(self, attempt: Attempt, text: str, prefix: str, sent: Sent) -> Mended:
         if not prefix:
             return Mended(attempt, Anew(text), sent, 0)
         return Mended(attempt, Onward(text), sent, self._errand.means.count_tokens(prefix))
-
-    # --------------------------------------------------------------- whom to ask
-
-    def _ways(
-        self, broken: Candidate, text: str, given_up: set[Candidate]
-    ) -> Iterator[tuple[Candidate, str]]:
-        """Whom to ask, in which order, and with which beginning (none: it begins anew)."""
-        plan = self._errand.plan.candidates
-        at = plan.index(broken)
-        failed = {failure.candidate for failure in self._errand.tries.failures}
-        later = [c for c in plan[at + 1 :] if c not in failed]
-        earlier = [c for c in plan[:at] if c not in failed]
-        if prefix := self._prefix(text):
-            yield from ((c, prefix) for c in (broken, *later, *earlier) if c.prefix)
-        later.sort(key=lambda c: c.model != broken.model)  # the likeliest to say the same
-        order = (broken, *later, *earlier) if self._repeats_itself() else (*later, broken, *earlier)
-        yield from ((c, "") for c in order if c not in given_up)
-
-    def _prefix(self, text: str) -> str:
-        """What can be handed over to go on from; empty: nothing."""
-        params = self._errand.tries.request.params
-        if (params.response_format or {}).get("type", "text") != "text":
-            return ""  # a grammar would begin anew
-        if params.messages and params.messages[-1].role == "assistant":
-            return ""  # the caller has begun the answer already
-        return beginning(text)
-
-    def _repeats_itself(self) -> bool:
-        """True if the one that broke off will likely say the same again."""
-        params = self._errand.tries.request.params
-        return params.temperature == 0 or params.seed is not None
 
     # ----------------------------------------------------------------- the books
 

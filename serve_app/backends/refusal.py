@@ -30,6 +30,8 @@ _KIND_OF_CODE: dict[str, FailureKind] = {
 _WORDS_COUNT = (400, 402, 403, 413, 422, 451)
 """At any other status words say nothing: an overloaded model is not a long prompt."""
 
+_OF_THE_REQUEST = known.CONTEXT_CODES | known.CONTENT_CODES | known.MISSING_MODEL_CODES
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -162,7 +164,7 @@ def failure_inside(refusal: Refusal, *, secret: str | None = None) -> AttemptFai
     if not 400 <= status <= 599:
         said = (refusal.code.lower(), refusal.type.lower())
         status = next((known.STATUS_OF_TYPE[n] for n in said if n in known.STATUS_OF_TYPE), 500)
-        if refusal.names() & (known.CONTEXT_CODES | known.CONTENT_CODES | known.MISSING_MODEL_CODES):
+        if refusal.names() & _OF_THE_REQUEST:
             status = 400
     return failure(status, refusal, secret=secret)
 

@@ -113,7 +113,14 @@ class Quirks(Section):
         "`{model}` is the model's name.",
     )
     drop: list[str] = Field(
-        default_factory=list, description="Request fields that the provider does not take."
+        default_factory=list,
+        description="Request fields that the provider does not take. `messages.NAME` is a field of "
+        "messages.",
+    )
+    keep: list[str] = Field(
+        default_factory=list,
+        description="Fields of messages and tools that OpenAI's API does not have and this one "
+        "does, such as `cache_control` or `reasoning_details`; else they are left out.",
     )
     rename: dict[str, str] = Field(
         default_factory=dict,

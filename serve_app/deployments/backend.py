@@ -11,7 +11,7 @@ from ray.serve.handle import DeploymentHandle
 from serve_app.compose import Maker
 from serve_app.config.structure import GatewayArgs, HostedBackend
 from serve_app.deployments import collector
-from serve_app.deployments.backend_hop import BatchRunner
+from serve_app.deployments.batch_runner import BatchRunner
 from serve_app.deployments.carriers import FAILURES, hop_failed
 
 

@@ -1,9 +1,8 @@
 """A backend on the other side of a hop: many calls in one message, many chunks in one answer.
 
-The caller opens one streaming call for the requests that wait; the replica runs them side by
-side and sends what any of them has to say, tagged with its place in the batch: the first
-content of a call at once, the rest gathered for a few milliseconds. Streams travel alone, so
-that a slow reader holds up nobody else; whole replies travel together.
+The caller opens one streaming call for the requests that wait; the replica (`batch_runner.py`)
+runs them side by side and sends what any of them has to say, tagged with its place in the batch.
+Streams travel alone, so that a slow reader holds up nobody else; whole replies travel together.
 """
 
 from __future__ import annotations
@@ -13,24 +12,18 @@ import contextlib
 import contextvars
 import itertools
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import Protocol
+from collections.abc import AsyncGenerator, Awaitable
+from typing import NamedTuple, Protocol
 
 import msgspec
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import UNSET, UnsetType
 
-from serve_app.backends.base import AttemptFailed, Backend, Call, FailureKind, Health
+from serve_app.backends.base import AttemptFailed, Call, Health
 from serve_app.backends.patience import TIMEOUT
 from serve_app.core.types import Chunk, Headroom
+from serve_app.deployments.backend_news import Batch, News
 from serve_app.deployments.hop import HopFailed
-
-GATHER_S = 0.003
-"""How long a replica gathers before it sends again."""
-
-GATHER_CHUNKS = 32
-GATHER_BYTES = 64 << 10
-"""So many gathered chunks, or bytes of them, are sent without waiting longer."""
+from serve_app.vitals.summary import aged
 
 _MAX_BATCH = 64
 _ARRIVAL_S = 1.0
@@ -38,169 +31,9 @@ _ARRIVAL_S = 1.0
 _QUEUE = 8
 """Messages that wait for a slow reader; the backend then waits too."""
 
-
-class Failure(Struct, frozen=True, gc=False):
-    """An `AttemptFailed` as a value."""
-
-    kind: FailureKind
-    message: str
-    status: int
-    code: str
-    param: str | None
-    retry_after_s: float | None
-
-    @classmethod
-    def of(cls, error: AttemptFailed) -> Failure:
-        return cls(
-            error.kind, error.message, error.status, error.code, error.param, error.retry_after_s
-        )
-
-    def error(self) -> AttemptFailed:
-        return AttemptFailed(
-            self.kind,
-            self.message,
-            status=self.status,
-            code=self.code,
-            param=self.param,
-            retry_after_s=self.retry_after_s,
-        )
-
-
-class News(Struct, gc=False):
-    """What one call of a batch has to say."""
-
-    call: int
-    chunks: list[Chunk] = []
-    ended: bool = False
-    failure: Failure | None = None
-    headroom: Headroom | None = None
-    """With `ended`: what the provider's rate limits still allow."""
-
-
-class Batch(Struct, frozen=True):
-    """Calls that travel together; `ids` name them for cancelling."""
-
-    ids: list[str]
-    calls: list[Call]
-
-
 _encode = msgspec.msgpack.encode
 _news = msgspec.msgpack.Decoder(list[News])
-_batch = msgspec.msgpack.Decoder(Batch)
 _health = msgspec.msgpack.Decoder(Health)
-
-
-# ------------------------------------------------------------- the replica's side
-
-
-class BatchRunner:
-    """Runs batches of calls on a backend. Plain asyncio; the Ray shell only passes bytes."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._running: dict[str, asyncio.Task[None]] = {}
-
-    async def run(self, payload: bytes) -> AsyncGenerator[bytes, None]:
-        """Messages of `News` for one batch; the first is empty and says the batch arrived."""
-        batch = _batch.decode(payload)
-        outbox = _Outbox(len(batch.calls))
-        tasks = {
-            call_id: asyncio.create_task(self._run_one(at, call, outbox))
-            for at, (call_id, call) in enumerate(zip(batch.ids, batch.calls, strict=True))
-        }
-        self._running.update(tasks)
-        try:
-            yield _encode([])
-            while (news := await outbox.take()) is not None:
-                yield _encode(news)
-        finally:
-            for call_id, task in tasks.items():
-                self._running.pop(call_id, None)
-                task.cancel()
-            await asyncio.gather(*tasks.values(), return_exceptions=True)
-
-    def cancel(self, call_ids: list[str]) -> None:
-        """Stop these calls if they run here."""
-        for call_id in call_ids:
-            if (task := self._running.get(call_id)) is not None:
-                task.cancel()
-
-    async def health(self) -> bytes:
-        return _encode(await self._backend.health())
-
-    async def _run_one(self, at: int, call: Call, outbox: _Outbox) -> None:
-        failure: Failure | None = None
-        stream = self._backend.run(call)
-        try:
-            async for chunks in stream:
-                await outbox.put(News(at, chunks))
-        except AttemptFailed as error:
-            failure = Failure.of(error)
-        except Exception as error:  # noqa: BLE001 - one call's bug must not end the batch
-            failure = Failure(
-                "transient", f"{type(error).__name__} in the backend", 0, "", None, None
-            )
-        finally:
-            await _close(stream)
-            headroom = self._backend.headroom(call.model)
-            outbox.end(News(at, ended=True, failure=failure, headroom=headroom))
-
-
-class _Outbox:
-    """News of a batch's calls on their way out: first words at once, the rest gathered."""
-
-    def __init__(self, calls: int) -> None:
-        self._open = calls
-        self._news: list[News] = []
-        self._chunks = 0
-        self._bytes = 0
-        self._urgent = asyncio.Event()
-        self._any = asyncio.Event()
-        self._taken = asyncio.Event()
-        self._spoke: set[int] = set()
-
-    async def put(self, news: News) -> None:
-        while self._is_full():  # the other side is slower than the backend
-            self._taken.clear()
-            await self._taken.wait()
-        first = news.call not in self._spoke
-        self._spoke.add(news.call)
-        self._add(news, urgent=first)
-
-    def end(self, news: News) -> None:
-        self._open -= 1
-        self._add(news, urgent=self._open == 0)
-
-    def _add(self, news: News, *, urgent: bool) -> None:
-        self._news.append(news)
-        self._chunks += len(news.chunks)
-        self._bytes += sum([len(chunk.raw) for chunk in news.chunks])
-        self._any.set()
-        if urgent or self._chunks >= GATHER_CHUNKS or self._bytes >= GATHER_BYTES:
-            self._urgent.set()
-
-    def _is_full(self) -> bool:
-        return self._chunks > 4 * GATHER_CHUNKS or self._bytes > 4 * GATHER_BYTES
-
-    async def take(self) -> list[News] | None:
-        """What has gathered; None once every call has ended and all was taken."""
-        if not self._news:
-            if self._open == 0:
-                return None
-            await self._any.wait()
-        if not self._urgent.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GATHER_S):
-                    await self._urgent.wait()
-        news, self._news = self._news, []
-        self._chunks = self._bytes = 0
-        self._any.clear()
-        self._urgent.clear()
-        self._taken.set()
-        return news
-
-
-# -------------------------------------------------------------- the caller's side
 
 
 class Wire(Protocol):
@@ -216,6 +49,11 @@ class Wire(Protocol):
         """The backend's health. Raises `HopFailed`."""
 
 
+class _Told(NamedTuple):
+    headroom: Headroom
+    at: float
+
+
 class RemoteBackend:
     """A `Backend` whose work is done by another deployment."""
 
@@ -226,7 +64,7 @@ class RemoteBackend:
         self._opening = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._ids = itertools.count()
-        self._headroom: dict[str, tuple[float, Headroom]] = {}
+        self._told: dict[str, _Told] = {}
 
     async def run(self, call: Call) -> AsyncGenerator[list[Chunk], None]:
         """Answer one call; see `Backend.run`."""
@@ -246,17 +84,11 @@ class RemoteBackend:
         finally:
             limit.cancel()
             self._abandon(pending)
-            if pending.headroom is not None:
-                now = asyncio.get_running_loop().time()
-                self._headroom[call.model] = (now, pending.headroom)
 
     def headroom(self, model: str) -> Headroom | None:
-        """What the last call that ended was told; see `Backend.headroom`."""
-        at, headroom = self._headroom.get(model, (0.0, None))
-        if headroom is None:
-            return None
-        left_s = headroom.resets_in_s - (asyncio.get_running_loop().time() - at)
-        return replace(headroom, resets_in_s=left_s) if left_s > 0 else None
+        """As a replica told it last; see `Backend.headroom`."""
+        told = self._told.get(model)
+        return None if told is None else aged(told.headroom, _now() - told.at)
 
     async def health(self) -> Health:
         try:
@@ -303,15 +135,23 @@ class RemoteBackend:
                 if arrived is not None:
                     arrived.set()
                 for news in _news.decode(message):
-                    await batch[news.call].put(news)
+                    pending = batch[news.call]
+                    self._note(pending.call.model, news.headroom)
+                    await pending.put(news)
             trip.fail(AttemptFailed("transient", f"{self.name} ended without an answer"))
         except (HopFailed, msgspec.MsgspecError) as error:
             trip.fail(AttemptFailed("transient", f"{self.name} cannot be reached: {error}"))
         finally:
             if arrived is not None:
                 arrived.set()
-            await _close(stream)
+            await stream.aclose()
             trip.fail(AttemptFailed("transient", f"{self.name} was stopped"))
+
+    def _note(self, model: str, headroom: Headroom | UnsetType | None) -> None:
+        if headroom is None:
+            self._told.pop(model, None)
+        elif headroom is not UNSET:
+            self._told[model] = _Told(headroom, _now())
 
     def _abandon(self, pending: _Pending) -> None:
         """The caller is done with a call; stop its work if there is some left."""
@@ -334,14 +174,12 @@ class _Pending:
         self.trip: _Trip | None = None
         self.left = False
         self.ended = False
-        self.headroom: Headroom | None = None
         self._news: asyncio.Queue[News | AttemptFailed] = asyncio.Queue(_QUEUE)
 
     async def put(self, news: News) -> None:
         """Hand over news, waiting while the caller is slower than the backend."""
         if news.ended:
             self.ended = True
-            self.headroom = news.headroom
         if not self.left:
             await self._news.put(news)
 
@@ -381,11 +219,9 @@ class _Trip:
             call.fail(error)
 
 
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
 async def _await(work: Awaitable[None]) -> None:
     await work
-
-
-async def _close(stream: AsyncIterator[object]) -> None:
-    closing: Callable[[], Awaitable[None]] | None = getattr(stream, "aclose", None)
-    if closing is not None:
-        await closing()

@@ -11,6 +11,7 @@ from msgspec import Struct
 from serve_app.backends.base import Backend
 from serve_app.core.clock import Clock
 from serve_app.core.errors import NotFound
+from serve_app.core.types import Reading
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.http import Exchange
 from serve_app.observe.metrics import CONTENT_TYPE, Metrics
@@ -48,6 +49,7 @@ class HouseRoutes:
         names: Callable[[], list[ModelName]],
         policy: Callable[[], PolicyState],
         lost: Callable[[], dict[str, int]],
+        readings: Callable[[], list[tuple[str, str, Reading]]],
         desk: Desk,
         metrics: Metrics,
         observer: Observer,
@@ -60,6 +62,7 @@ class HouseRoutes:
         self._names = names
         self._policy = policy
         self._lost = lost
+        self._readings = readings
         self._desk = desk
         self._metrics = metrics
         self._observer = observer
@@ -114,6 +117,7 @@ class HouseRoutes:
         self._metrics.running.set(self._desk.running)
         for what, count in self._lost().items():
             self._metrics.lose(what, count)
+        self._metrics.show_vitals(self._readings())
         text = await asyncio.to_thread(self._metrics.render)
         await exchange.answer(200, text, [(b"content-type", CONTENT_TYPE.encode())])
 

@@ -140,7 +140,9 @@ class Peer:
         return [msgspec.json.decode(call.body) for call in self.calls]
 
 
-def candidate(name: str, *, prefix: bool = False, context: int = 4096, model: str = "") -> Candidate:
+def candidate(
+    name: str, *, prefix: bool = False, context: int = 4096, model: str = ""
+) -> Candidate:
     return Candidate(name, model or f"m-{name}", "test", context, prefix)
 
 

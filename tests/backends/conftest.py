@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 from backend_calls import KEY, MakeHosted
@@ -12,8 +13,8 @@ from provider.fixtures import ScriptedProvider
 from serve_app.backends.dialects.choice import dialect_of
 from serve_app.backends.hosted import Hosted
 from serve_app.backends.keys import ProviderKeys
-from serve_app.config.structure import BackendTimeouts, HostedBackend, ModelSettings
-from serve_app.core.clock import SystemClock
+from serve_app.config.structure import BackendTimeouts, HostedBackend, ModelSettings, Quirks
+from serve_app.core.clock import Clock, SystemClock
 
 
 @pytest.fixture
@@ -22,19 +23,30 @@ async def make_hosted(provider: ScriptedProvider) -> AsyncIterator[MakeHosted]:
     made: list[Hosted] = []
 
     def make(
-        name: str = "test", base_url: str = "", connections: int = 64, **timeouts: float
+        name: str = "test",
+        base_url: str = "",
+        connections: int = 64,
+        *,
+        keys: Sequence[str] = (KEY,),
+        key_file: str | None = None,
+        quirks: dict[str, Any] | None = None,
+        clock: Clock | None = None,
+        **timeouts: float,
     ) -> Hosted:
+        clock = clock or SystemClock()
+        environ = {f"TEST_KEY_{number}": key for number, key in enumerate(keys, 1)}
         settings = HostedBackend(
             name=name,
-            api_key_env=["TEST_KEY"],
+            api_key_env=list(environ),
+            api_key_file=key_file,
             base_url=base_url or provider.base_url,
             models=[ModelSettings(id="any", context=4096)],
+            quirks=Quirks(**quirks or {}),
             timeouts=BackendTimeouts(**timeouts),
             max_connections=connections,
         )
-        clock = SystemClock()
-        keys = ProviderKeys(settings, {"TEST_KEY": KEY}, clock)
-        made.append(Hosted(settings, keys, dialect_of(settings), clock))
+        ring = ProviderKeys(settings, environ, clock)
+        made.append(Hosted(settings, ring, dialect_of(settings), clock))
         return made[-1]
 
     yield make
@@ -49,5 +61,6 @@ def hosted(make_hosted: MakeHosted) -> Hosted:
 
 @pytest.fixture
 def desk(make_hosted: MakeHosted) -> Desk:
-    """An executor over the backends `first` and `second`."""
-    return Desk(make_hosted("first"), make_hosted("second"))
+    """An executor over the backends `first` and `second`. They have no keys: its pauses are not
+    waited, and a key keeps its own time."""
+    return Desk(make_hosted("first", keys=()), make_hosted("second", keys=()))

@@ -7,8 +7,8 @@ from serve_app.backends.refusal import (
     Refusal,
     failure,
     read_refusal,
-    read_retry_after,
 )
+from serve_app.backends.retry_after import read_retry_after
 
 WALL_S = 784_111_777.0  # Sun, 06 Nov 1994 08:49:37 GMT
 

@@ -6,7 +6,8 @@ import pytest
 
 from serve_app.backends.base import AttemptFailed
 from serve_app.backends.dialects.openai import OpenAIDecoder
-from serve_app.backends.reply import LAST_EVENTS_S, ReplyStream, decode_chunk, decode_whole
+from serve_app.backends.dialects.openai_reply import decode_chunk, decode_whole
+from serve_app.backends.reply import LAST_EVENTS_S, ReplyStream
 from serve_app.core.types import Chunk
 
 HELLO = b'{"id":"a","choices":[{"index":0,"delta":{"content":"hi"}}]}'

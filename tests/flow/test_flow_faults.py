@@ -30,12 +30,18 @@ def rules(all_plays: list[Play], **more: Any) -> Any:
     return policy(routing=routing, prices={}, **more)
 
 
-@pytest.mark.parametrize("play", plays(KINDS), ids=lambda play: play.name)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 async def test_a_fault_ends_as_it_must(
-    open_flow: Open, provider: ScriptedProvider, play: Play
+    open_flow: Open, provider: ScriptedProvider, kind: Kind
 ) -> None:
-    async with open_flow(structure(provider.base_url, [play]), rules([play])) as flow:
-        await played(flow.http, provider, play)
+    """Streamed and not, at the same time: they have nothing to do with one another."""
+    both = plays((kind,))
+    async with (
+        open_flow(structure(provider.base_url, both), rules(both)) as flow,
+        asyncio.TaskGroup() as group,
+    ):
+        for play in both:
+            group.create_task(played(flow.http, provider, play))
 
 
 @pytest.fixture

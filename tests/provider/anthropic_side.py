@@ -133,6 +133,11 @@ async def status(
     refuse(exchange, int(code), f"scripted {code}", **headers)
 
 
+@behaves(r"unknown")
+async def unknown(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
+    refuse(exchange, 404, f"model: {body['model']}")
+
+
 @behaves(r"context-too-long")
 async def too_long(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
     refuse(exchange, 400, "prompt is too long: 210000 tokens > 200000 maximum")

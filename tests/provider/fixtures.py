@@ -39,9 +39,10 @@ class ScriptedProvider:
         """Seconds between the requests for a model, one after the other."""
         return [round(b["at"] - a["at"], 3) for a, b in pairwise(self.log(model))]
 
-    def open_connections(self) -> int:
-        """Connections that have carried a request and are still open."""
-        return len(self._ask("GET", "/_open")["open"])
+    def open(self) -> tuple[int, int]:
+        """Connections that have carried a request, and requests, that have not ended."""
+        found = self._ask("GET", "/_open")
+        return found["connections"], found["requests"]
 
     def wait(self, model: str, event: str, count: int = 1, timeout_s: float = 10.0) -> bool:
         """True once `count` requests of the model were `seen`, `done` or `aborted`."""

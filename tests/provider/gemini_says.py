@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from answers import pieces_of
 from gemini_rules import signature_of
 
 CITIES = ("Paris", "Oslo")
+_numbers = count(1)
+
 THOUGHTS = ("**Thinking** ", "about 世界")
 _STATUS = {
     400: "INVALID_ARGUMENT",
@@ -77,7 +80,7 @@ def response(
         "candidates": candidates,
         "usageMetadata": counts,
         "modelVersion": body["model"],
-        "responseId": "resp-scripted",
+        "responseId": body.setdefault("responseId", f"resp-{next(_numbers)}"),
     }
 
 

@@ -141,6 +141,11 @@ async def status(body: dict[str, Any], exchange: Exchange, request: Request, cod
     refuse(exchange, int(code), f"scripted {code}")
 
 
+@behaves(r"unknown")
+async def unknown(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
+    refuse(exchange, 404, f"models/{body['model']} is not found for API version v1beta")
+
+
 @behaves(r"quota")
 async def quota(body: dict[str, Any], exchange: Exchange, request: Request) -> None:
     info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.07s"}

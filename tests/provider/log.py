@@ -61,6 +61,10 @@ class Log:
     def of(self, model: str | None = None) -> list[dict[str, object]]:
         return [asdict(e) for e in self._entries if model in (None, e.model)]
 
+    def unended(self) -> int:
+        """Requests that are still being answered."""
+        return sum(e.done_at is None and e.aborted_at is None for e in self._entries)
+
     async def wait(self, model: str, event: str, count: int, timeout_s: float) -> bool:
         """True once `count` requests of the model were `seen`, `done` or `aborted`."""
         field_name = {"seen": "at", "done": "done_at", "aborted": "aborted_at"}[event]

@@ -9,7 +9,7 @@ Anthropic's side and `POST /v1beta/models/{model}:{method}` Gemini's (`sides.py`
     POST /_script {"model": "flaky", "steps": ["status-500", "ok"]}   the last step stays
     GET  /_log?model=flaky                                            requests seen
     GET  /_wait?model=flaky&event=aborted&count=1&timeout_s=10        until it happened
-    GET  /_open                                                       connections of callers
+    GET  /_open                                                       what is not ended yet
     POST /_reset                                                      forget scripts and log
 """
 
@@ -55,7 +55,8 @@ class Provider:
             case "GET", "/_wait":
                 exchange.whole(200, encode({"happened": await self._wait(query)}))
             case "GET", "/_open":
-                exchange.whole(200, encode({"open": sorted(self._open)}))
+                open_ = {"connections": len(self._open), "requests": self._log.unended()}
+                exchange.whole(200, encode(open_))
             case "POST", "/_reset":
                 self._scripts.clear()
                 self._log.clear()

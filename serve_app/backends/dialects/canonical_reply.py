@@ -24,10 +24,10 @@ class Pen:
         created: Unix seconds.
     """
 
-    __slots__ = ("_created", "_id", "_model")
+    __slots__ = ("_created", "_model", "id")
 
     def __init__(self, id_: str, model: str, created: int) -> None:
-        self._id = id_
+        self.id = id_
         self._model = model
         self._created = created
 
@@ -74,7 +74,7 @@ class Pen:
 
     def usage(self, usage: Usage) -> Chunk:
         value = {**self._head(), "choices": [], "usage": usage_object(usage)}
-        return Chunk(self._id, self._model, self._created, [], usage, _encode(value))
+        return Chunk(self.id, self._model, self._created, [], usage, _encode(value))
 
     def _chunk(self, choice: ChunkChoice, said: Delta | Json) -> Chunk:
         shown = {
@@ -84,11 +84,11 @@ class Pen:
             "finish_reason": choice.finish_reason,
         }
         raw = _encode({**self._head(), "choices": [shown]})
-        return Chunk(self._id, self._model, self._created, [choice], None, raw)
+        return Chunk(self.id, self._model, self._created, [choice], None, raw)
 
     def _head(self) -> Json:
         return {
-            "id": self._id,
+            "id": self.id,
             "object": "chat.completion.chunk",
             "created": self._created,
             "model": self._model,

@@ -13,9 +13,9 @@ from serve_app.backends.dialects.gemini_reply import (
     Counts,
     FunctionCall,
     Part,
+    call_id,
     finish_reason,
     logprobs_of,
-    new_call_id,
     read,
 )
 from serve_app.core.types import Chunk, Delta
@@ -28,17 +28,21 @@ def decode_whole(body: bytes, call: Call, created: int, secret: str | None) -> C
         AttemptFailed: it is an error, or no answer.
     """
     response = read(body, secret)
-    answers = [_answer(candidate) for candidate in response.candidates or ()]
+    id_ = response.response_id or call.request_id
+    answers = [_answer(candidate, id_) for candidate in response.candidates or ()]
     if not answers:
         raise AttemptFailed("transient", "the provider's answer is empty", code="malformed")
     usage = response.usage_metadata.usage() if response.usage_metadata is not None else None
-    id_ = response.response_id or call.request_id
     return whole(id_, response.model_version or call.model, created, answers, usage)
 
 
-def _answer(candidate: Candidate) -> Answer:
+def _answer(candidate: Candidate, reply_id: str) -> Answer:
     parts = candidate.parts
-    calls = [_call(part, part.function_call) for part in parts if part.function_call is not None]
+    found_calls = [(part, part.function_call) for part in parts if part.function_call is not None]
+    calls = [
+        _call(part, call, call_id(call, reply_id, candidate.index, at))
+        for at, (part, call) in enumerate(found_calls)
+    ]
     texts = "".join(p.text for p in parts if p.text and not p.thought)
     said: Json = {"content": texts or (None if calls else "")}
     if thoughts := "".join(p.text for p in parts if p.text and p.thought):
@@ -56,9 +60,8 @@ def _answer(candidate: Candidate) -> Answer:
     return Answer(reason, said, candidate.index, logprobs)
 
 
-def _call(part: Part, call: FunctionCall) -> Json:
-    extra = with_signature(part.thought_signature)
-    return tool_call(call.id or new_call_id(), call.name, call.arguments, extra)
+def _call(part: Part, call: FunctionCall, id_: str) -> Json:
+    return tool_call(id_, call.name, call.arguments, with_signature(part.thought_signature))
 
 
 class _Progress(Struct):
@@ -128,7 +131,7 @@ def _part(pen: Pen, part: Part, index: int, progress: _Progress) -> list[Chunk]:
     if (call := part.function_call) is not None:
         at = progress.calls
         progress.calls += 1
-        id_ = call.id or new_call_id()
+        id_ = call_id(call, pen.id, index, at)
         return [pen.tool_call(at, id_, call.name, call.arguments, index=index, extra=extra)]
     chunks: list[Chunk] = []
     if part.text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import hashlib
 
 import msgspec
 from msgspec import Raw, Struct, field
@@ -189,6 +189,10 @@ def _token(token: Token) -> Json:
     }
 
 
-def new_call_id() -> str:
-    """For a call that came without an id; clients match results to calls by it."""
-    return f"call_{secrets.token_hex(12)}"
+def call_id(call: FunctionCall, reply_id: str, index: int, at: int) -> str:
+    """A call's id. Calls mostly have none, and clients match results to calls by it, so it is
+    made from the reply and the call's place in it."""
+    if call.id:
+        return call.id
+    place = f"{reply_id}/{index}/{at}".encode("utf-8", "surrogatepass")
+    return f"call_{hashlib.blake2b(place, digest_size=12).hexdigest()}"
