@@ -24,7 +24,7 @@ from serve_app.backends.local_vllm import LocalVLLM, Transport
 from serve_app.cache.base import Cache
 from serve_app.cache.tiers import CacheStage
 from serve_app.config.paths import data_dir, redis_url
-from serve_app.config.policy import Policy, Price
+from serve_app.config.policy import Policy, Price, RoutingPolicy
 from serve_app.config.shipped import shipped
 from serve_app.config.structure import GatewayArgs, HostedBackend, LocalBackend
 from serve_app.core.clock import Clock, SystemClock
@@ -42,6 +42,7 @@ from serve_app.routing.base import Router
 from serve_app.routing.catalog import Catalog, ModelName
 from serve_app.routing.directory import Directory
 from serve_app.routing.estimate import estimate_tokens
+from serve_app.routing.learned.fresh import FreshJudge
 from serve_app.routing.router import RouterStage
 from serve_app.sessions.conversation import Conversation
 from serve_app.sessions.store import Conversations
@@ -98,6 +99,7 @@ class Maker:
             self.environ,
             self.vitals,
             self._price,
+            self.judge(policy.routing),
             clock=self.clock,
         )
 
@@ -109,6 +111,17 @@ class Maker:
         """
         self.prices = PriceList.load(shipped("prices.yaml"), policy.prices)
         return self.prices
+
+    def judge(self, routing: RoutingPolicy) -> FreshJudge | None:
+        """The learned router that a policy names, if it does.
+
+        Raises:
+            PolicyRejected: its model cannot be used.
+        """
+        learned = routing.learned
+        if learned is None:
+            return None
+        return FreshJudge(Path(learned.file), learned.strong_share, self.clock)
 
     def _price(self, model: str) -> Price | None:
         return self.prices.price(model)
@@ -284,7 +297,9 @@ class House:
         if isinstance(self._cache, CacheStage):
             self._cache.reconfigure(policy.cache)
         if isinstance(self._router, RouterStage):
+            judge = self._maker.judge(policy.routing)
             self._router.reconfigure(policy.routing)
+            self._router.judge = judge
         self._admission.reconfigure(policy.admission)
         self._pipeline.reconfigure(policy, prices)
 

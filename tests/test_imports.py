@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "vitals",
     },
     "graph": {"config", "deployments"},
-    "cli": {"core", "config", "store", "models", "accounting"},
+    "cli": {"core", "config", "store", "models", "accounting", "routing"},
 }
 """By room (a folder or a file at the top), the rooms it may import besides itself."""
 

@@ -51,13 +51,13 @@ class ProviderKeys:
             if (secret := Secret(environ.get(name, "").strip()))
         ]
         del environ  # else a traceback that lists variables would show it
+        self._keys = _unique(self._fixed)
         for key in self._fixed:
             if not fits_header(key.secret):
                 raise PolicyRejected(
                     f"the key of backend {settings.name!r} in {key.where} holds characters that "
                     "no header may hold"
                 )
-        self._keys = _unique(self._fixed)
         self._next = 0
         path = settings.api_key_file
         self._file = KeyFile(Path(path), settings.name, clock) if path else None

@@ -14,9 +14,12 @@ from serve_app.backends.mended import Mended
 from serve_app.backends.refusal import AUTH, CONTEXT
 from serve_app.backends.seam import DEPARTED, UNCLEAR, Anew, Onward
 from serve_app.backends.sent import MAX_CHARS, Sent
-from serve_app.backends.ways import ways
+from serve_app.backends.ways import Way, ways
 from serve_app.core.errors import GatewayError
 from serve_app.core.types import Candidate, Chunk, Message
+
+_Found = tuple[Mended, list[Chunk]]
+"""Who goes on with an answer, and its first batch."""
 
 
 class Broken(Struct, frozen=True):
@@ -37,7 +40,7 @@ class Recovery:
 
     async def resume(
         self, attempt: Attempt, failed: AttemptFailed, sent: Sent | None, delivered: str
-    ) -> tuple[Mended, list[Chunk]]:
+    ) -> _Found:
         """Who goes on with the answer, and its first batch.
 
         Args:
@@ -67,35 +70,55 @@ class Recovery:
             return False
         return not (sent.seals or sent.is_lost)
 
-    async def _found(self, broken: Candidate, sent: Sent) -> tuple[Mended, list[Chunk]] | None:
+    async def _found(self, broken: Candidate, sent: Sent) -> _Found | None:
         text = sent.text()
         if len(text) > MAX_CHARS:
             return None
+        try:
+            return await self._first_of(broken, text, sent)
+        except GatewayError:  # no time is left; the first cause is what the caller should know
+            return None
+
+    async def _first_of(self, broken: Candidate, text: str, sent: Sent) -> _Found | None:
+        errand = self._errand
         given_up: set[Candidate] = set()
-        for candidate, prefix in ways(self._errand, broken, text, given_up):
-            if self._errand.unfit(candidate) or not await self._errand.may_try(candidate):
+        resting: list[Way] = []
+        for way in ways(errand, broken, text, given_up):
+            if errand.unfit(way.candidate):
                 continue
-            try:
-                outcome = await self._asked(candidate, prefix, text, sent)
-            except GatewayError:  # no time is left; the first cause is what the caller should know
-                return None
-            if not isinstance(outcome, AttemptFailed):
-                return outcome
-            if not (prefix and _is_about_the_prefix(outcome)):
-                given_up.add(candidate)
+            if not await errand.may_try(way.candidate):
+                resting.append(way)
+            elif (found := await self._tried(way, text, sent, given_up)) is not None:
+                return found
+        # Better one that failed too often lately than a broken answer, as often as retries are.
+        for way in sorted(resting, key=lambda w: errand.vital(w.candidate).breaker.failed_at):
+            if way.candidate in given_up or errand.unfit(way.candidate):
+                continue
+            if not errand.means.budget.withdraw():
+                errand.tries.skipped(way.candidate, "it failed too often lately")
+            elif (found := await self._tried(way, text, sent, given_up)) is not None:
+                return found
         return None
 
-    async def _asked(
-        self, candidate: Candidate, prefix: str, text: str, sent: Sent
-    ) -> tuple[Mended, list[Chunk]] | AttemptFailed:
+    async def _tried(
+        self, way: Way, text: str, sent: Sent, given_up: set[Candidate]
+    ) -> _Found | None:
+        outcome = await self._asked(way, text, sent)
+        if not isinstance(outcome, AttemptFailed):
+            return outcome
+        if not (way.prefix and _is_about_the_prefix(outcome)):
+            given_up.add(way.candidate)
+        return None
+
+    async def _asked(self, way: Way, text: str, sent: Sent) -> _Found | AttemptFailed:
         """One candidate, again if it failed before it said anything and that can help."""
         retry = 0
         while True:
-            mended = self._mended(self._errand.send(candidate, prefix), text, prefix, sent)
+            mended = self._mended(way, text, sent)
             outcome = await self._begun(mended, text)
             if not isinstance(outcome, AttemptFailed):
                 return mended, outcome
-            pause = None if mended.heard else self._errand.pause_s(candidate, outcome, retry)
+            pause = None if mended.heard else self._errand.pause_s(way.candidate, outcome, retry)
             if pause is None:
                 return outcome
             retry += 1
@@ -116,10 +139,11 @@ class Recovery:
         tries.recovered(attempt.candidate, attempt.began)
         return batch
 
-    def _mended(self, attempt: Attempt, text: str, prefix: str, sent: Sent) -> Mended:
-        if not prefix:
+    def _mended(self, way: Way, text: str, sent: Sent) -> Mended:
+        attempt = self._errand.send(way.candidate, way.prefix)
+        if not way.prefix:
             return Mended(attempt, Anew(text), sent, 0)
-        return Mended(attempt, Onward(text), sent, self._errand.means.count_tokens(prefix))
+        return Mended(attempt, Onward(text), sent, self._errand.means.count_tokens(way.prefix))
 
     # ----------------------------------------------------------------- the books
 

@@ -81,34 +81,32 @@ class ReplyStream:
 
     def _take(self, data: bytes) -> list[Chunk]:
         chunks: list[Chunk] = []
+        decoder = self._decoder
         try:
-            self._decode(self._splitter.feed(data) if data else self._splitter.finish(), chunks)
-            if not data or self._decoder.ended:
+            for event in self._splitter.feed(data) if data else self._splitter.finish():
+                try:
+                    decoded = decoder.chunks(event)
+                except AttemptFailed as failed:
+                    self._skip(failed)
+                    continue
+                if self._skipped:
+                    self._caught_up(decoded)
+                for chunk in decoded:
+                    self._note(chunk)
+                    chunks.append(chunk)
+                if decoder.ended:
+                    break
+            if not data or decoder.ended:
                 self._end()
         except AttemptFailed as failed:
             self._failure = failed
         return chunks
 
-    def _decode(self, events: list[bytes], chunks: list[Chunk]) -> None:
-        """Add what the events amount to, up to the one that ends the reply."""
-        decode, seen = self._decoder.chunks, self._seen
-        for event in events:
-            try:
-                decoded = decode(event)
-            except AttemptFailed as failed:
-                self._skip(failed)
-                continue
-            if self._skipped:
-                self._caught_up(decoded)
-            for chunk in decoded:
-                for choice in chunk.choices:
-                    seen.add(choice.index)
-                    if choice.finish_reason:
-                        self._finished.add(choice.index)
-            if decoded:
-                chunks += decoded
-            elif self._decoder.ended:
-                return
+    def _note(self, chunk: Chunk) -> None:
+        for choice in chunk.choices:
+            self._seen.add(choice.index)
+            if choice.finish_reason:
+                self._finished.add(choice.index)
 
     def _skip(self, failed: AttemptFailed) -> None:
         """Read past one malformed event; garbage that goes on is a failure."""

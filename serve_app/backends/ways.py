@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
+from typing import NamedTuple
 
 from serve_app.backends.errand import Errand
 from serve_app.backends.seam import beginning
 from serve_app.core.types import Candidate, ChatParams
 
 
-def ways(
-    errand: Errand, broken: Candidate, text: str, given_up: Set[Candidate]
-) -> Iterator[tuple[Candidate, str]]:
-    """Candidates, each with the beginning that it is handed to go on from, or with none: it
-    begins anew.
+class Way(NamedTuple):
+    """A candidate, and the beginning that it is handed to go on from; empty: it begins anew."""
+
+    candidate: Candidate
+    prefix: str
+
+
+def ways(errand: Errand, broken: Candidate, text: str, given_up: Set[Candidate]) -> Iterator[Way]:
+    """Whom to ask, and how, in order.
 
     Those that go on come first, the broken one before the others. Nobody is asked who failed
     before the answer broke off.
@@ -28,10 +33,10 @@ def ways(
     later = [c for c in plan[at + 1 :] if c not in failed]
     earlier = [c for c in plan[:at] if c not in failed]
     if prefix := _prefix(params, text):
-        yield from ((c, prefix) for c in (broken, *later, *earlier) if c.prefix)
+        yield from (Way(c, prefix) for c in (broken, *later, *earlier) if c.prefix)
     later.sort(key=lambda c: c.model != broken.model)  # the likeliest to say the same
     first = (broken, *later) if _repeats_itself(params) else (*later, broken)
-    yield from ((c, "") for c in (*first, *earlier) if c not in given_up)
+    yield from (Way(c, "") for c in (*first, *earlier) if c not in given_up)
 
 
 def _prefix(params: ChatParams, text: str) -> str:

@@ -18,6 +18,7 @@ from serve_app.cli.down import down
 from serve_app.cli.failure import ENVIRONMENT, Failure
 from serve_app.cli.life.instance import Instance
 from serve_app.cli.reload import reload
+from serve_app.cli.router import router
 from serve_app.cli.status import status
 from serve_app.cli.up import up
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 for command in (up, down, status, chat, reload, doctor):
     app.command()(command)
+app.add_typer(router)
 
 
 def _print_version(asked: bool) -> None:

@@ -55,13 +55,20 @@ class StageReplica:
             if self._stage is None:
                 self._stage = self._made(policy)
             else:
-                if self._name == "router":
-                    self._maker.take_prices(policy)
-                self._stage.reconfigure(getattr(policy, _SECTIONS[self._name]))
+                self._reconfigure(policy)
         except PolicyRejected as error:
             if self._stage is None:
                 raise
             logger.error("policy refused, the old one stays: %s", error)
+
+    def _reconfigure(self, policy: Policy) -> None:
+        if self._name == "router":
+            judge = self._maker.judge(policy.routing)
+            self._maker.take_prices(policy)
+            self._stage.reconfigure(policy.routing)
+            self._stage.judge = judge
+        else:
+            self._stage.reconfigure(getattr(policy, self._name))
 
     async def call(self, method: str, payload: bytes) -> bytes:
         """Run one batch: msgpack of inputs in, msgpack of outputs out."""
@@ -82,6 +89,3 @@ class StageReplica:
         if self._sharing is not None:
             await self._sharing.close()
         await self._maker.close()
-
-
-_SECTIONS = {"filter": "filter", "cache": "cache", "router": "routing"}

@@ -17,8 +17,9 @@ class Router(Protocol):
 class Judge(Protocol):
     """Tells requests that only the strong tier will do for, as it learned from examples."""
 
-    threshold: float
-    """From this probability on a request is for the strong tier."""
+    @property
+    def threshold(self) -> float:
+        """From this probability on a request is for the strong tier."""
 
     async def judge(self, texts: list[str]) -> list[float]:
         """The probability of each text, 0 to 1, that only the strong tier will do.

@@ -30,6 +30,10 @@ _LENGTH_FROM_CHARS: Final = 60
 _LENGTH_WEIGHT: Final = 0.15
 """For each doubling of the length above `_LENGTH_FROM_CHARS`."""
 _MOST_LENGTH: Final = 0.3
+_CLAUSES_WEIGHT: Final = 0.1
+"""For each doubling of a text's clauses: the more is said, the more is to be kept together."""
+_MOST_CLAUSES: Final = 0.3
+_CLAUSE_ENDS: Final = (", ", ". ", "; ", "，", "。", "；")
 _LONG_WORDS_WEIGHT: Final = 0.25
 _LONG_WORDS_FROM: Final = 5.5
 """Letters a word, the space included: everyday English has about 5, abstract prose above 6."""
@@ -130,12 +134,15 @@ def _form(text: bytes, asks_quantity: bool) -> dict[str, float]:
 
 
 def _shape(text: str, turns: int) -> dict[str, float]:
-    """Signals of size: length, long words, several questions, a long talk."""
+    """Signals of size: length, clauses, long words, several questions, a long talk."""
     shape: dict[str, float] = {}
     chars = len(text) if text.isascii() else _weighed_chars(text)
     if chars > _LENGTH_FROM_CHARS:
         doublings = math.log2(chars / _LENGTH_FROM_CHARS)
         shape["length"] = min(_MOST_LENGTH, _LENGTH_WEIGHT * doublings)
+    clauses = sum(map(text.count, _CLAUSE_ENDS))
+    if clauses:
+        shape["clauses"] = min(_MOST_CLAUSES, _CLAUSES_WEIGHT * math.log2(1 + clauses))
     words = text.count(" ") + 1
     if words >= _LONG_WORDS_LEAST and len(text) > _LONG_WORDS_FROM * words:
         shape["long_words"] = _LONG_WORDS_WEIGHT

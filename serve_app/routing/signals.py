@@ -129,6 +129,12 @@ SIGNALS: Final[tuple[Signal, ...]] = (
         "必须|不超过|至少|至多|要求|不能|不得|约束|保证|支持|使它",
     ),
     Signal(
+        "negation",
+        0.2,
+        "not|except|neither|nor|never|least likely|incorrect",
+        "不是|不属于|不正确|不包括|除了|并非|错误的是",
+    ),
+    Signal(
         QUANTITY,
         0.0,
         "how many|how much|how long|how far|how old|how fast|what is|what was|what percent|"

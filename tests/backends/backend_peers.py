@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ from serve_app.core.trail import Trail
 from serve_app.core.types import Candidate, Chunk, Headroom, Plan
 from serve_app.vitals.book import Vitals
 
-Act = Callable[[Call], AsyncIterator[list[Chunk]]]
+Act = Callable[[Call], AsyncGenerator[list[Chunk], None]]
 
 _decode = msgspec.json.Decoder(Chunk).decode
 
@@ -59,7 +60,7 @@ def silence() -> AttemptFailed:
 
 
 def fails(failed: AttemptFailed) -> Act:
-    async def act(call: Call) -> AsyncIterator[list[Chunk]]:
+    async def act(call: Call) -> AsyncGenerator[list[Chunk], None]:
         raise failed
         yield []
 
@@ -75,7 +76,7 @@ def says(
 ) -> Act:
     """The role, a chunk for each piece, then a failure or a good end."""
 
-    async def act(call: Call) -> AsyncIterator[list[Chunk]]:
+    async def act(call: Call) -> AsyncGenerator[list[Chunk], None]:
         yield [chunk({"role": "assistant", "content": ""}, id_=id_)]
         for piece in pieces:
             yield [chunk({"content": piece}, id_=id_)]
@@ -89,7 +90,7 @@ def says(
 
 
 def sends(*batches: list[Chunk], failed: AttemptFailed | None = None) -> Act:
-    async def act(call: Call) -> AsyncIterator[list[Chunk]]:
+    async def act(call: Call) -> AsyncGenerator[list[Chunk], None]:
         for batch in batches:
             yield batch
         if failed is not None:
@@ -99,7 +100,7 @@ def sends(*batches: list[Chunk], failed: AttemptFailed | None = None) -> Act:
 
 
 def hangs(after: Iterable[Chunk] = ()) -> Act:
-    async def act(call: Call) -> AsyncIterator[list[Chunk]]:
+    async def act(call: Call) -> AsyncGenerator[list[Chunk], None]:
         for one in after:
             yield [one]
         await asyncio.Event().wait()
@@ -117,13 +118,18 @@ class Peer:
         self._acts = list(acts)
         self.left: Headroom | None = None
 
-    async def run(self, call: Call) -> AsyncIterator[list[Chunk]]:
+    def play(self, *acts: Act) -> None:
+        """Other acts from the next call on."""
+        self._acts = list(acts)
+
+    async def run(self, call: Call) -> AsyncGenerator[list[Chunk], None]:
         self.calls.append(call)
         act = self._acts.pop(0) if len(self._acts) > 1 else self._acts[0]
         self.running += 1
         try:
-            async for batch in act(call):
-                yield batch
+            async with aclosing(act(call)) as batches:
+                async for batch in batches:
+                    yield batch
         finally:
             self.running -= 1
 

@@ -7,7 +7,8 @@ import pytest
 from serve_app.backends.base import AttemptFailed
 from serve_app.backends.dialects.openai import OpenAIDecoder
 from serve_app.backends.dialects.openai_reply import decode_chunk, decode_whole
-from serve_app.backends.reply import LAST_EVENTS_S, ReplyStream
+from serve_app.backends.dialects.unstreamed import as_stream
+from serve_app.backends.reply import LAST_EVENTS_S, MAX_SKIPPED, ReplyStream
 from serve_app.core.types import Chunk
 
 HELLO = b'{"id":"a","choices":[{"index":0,"delta":{"content":"hi"}}]}'
@@ -192,6 +193,64 @@ async def test_chunks_before_a_broken_event_are_delivered_first() -> None:
         await reply.next(network)
 
 
+# ----------------------------------------------------------- malformed events
+
+BROKEN = b'{"choices":[{"delta"'
+
+
+async def test_a_malformed_event_between_good_ones_is_skipped_and_counted() -> None:
+    stream = events(HELLO, BROKEN, HELLO, STOP, b"[DONE]")
+    [batch] = await read_all(Network(stream))
+    assert [chunk.skipped for chunk in batch] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("packets", [1, 3])
+async def test_some_in_a_row_are_skipped(packets: int) -> None:
+    stream = events(BROKEN, *[BROKEN] * (MAX_SKIPPED - 1), HELLO, BROKEN, STOP, b"[DONE]")
+    cut = len(stream) // packets
+    pieces = [stream[n : n + cut] for n in range(0, len(stream), cut)]
+    batches = await read_all(Network(*pieces))
+    assert [chunk.skipped for batch in batches for chunk in batch] == [MAX_SKIPPED, 1]
+
+
+async def test_garbage_that_goes_on_is_a_failure() -> None:
+    reply = ReplyStream(OpenAIDecoder())
+    network = Network(events(HELLO), *[events(BROKEN)] * (MAX_SKIPPED + 1), events(STOP))
+    assert len(await reply.next(network)) == 1
+    with pytest.raises(AttemptFailed) as caught:
+        await reply.next(network)
+    assert (caught.value.kind, caught.value.code) == ("transient", "malformed")
+
+
+async def test_a_malformed_event_and_then_the_end_is_a_failure() -> None:
+    reply, network = ReplyStream(OpenAIDecoder()), Network(events(HELLO, BROKEN))
+    await reply.next(network)
+    with pytest.raises(AttemptFailed) as caught:
+        await reply.next(network)
+    assert caught.value.code == "malformed"
+
+
+async def test_a_malformed_event_after_the_finish_does_not_matter() -> None:
+    assert len(await read_all(Network(events(HELLO, STOP, BROKEN)))) == 1
+
+
+async def test_an_error_object_is_no_malformed_event() -> None:
+    reply = ReplyStream(OpenAIDecoder())
+    network = Network(events(HELLO, b'{"error":{"message":"boom"}}', STOP, b"[DONE]"))
+    await reply.next(network)
+    with pytest.raises(AttemptFailed, match="boom"):
+        await reply.next(network)
+
+
+async def test_malformed_events_keep_nothing_alive() -> None:
+    network = Network(events(BROKEN), events(BROKEN), events(HELLO), events(STOP, b"[DONE]"))
+    await read_all(network)
+    assert network.events == ["resume", "hold", "resume", "hold", "resume"]
+
+
+# ------------------------------------------------------------------ framing
+
+
 async def test_spaces_around_a_payload_and_empty_events_do_not_matter() -> None:
     stream = b"data:   " + HELLO + b"\n\ndata: \n\n" + events(STOP, b" [DONE] ")
     [batch] = await read_all(Network(stream))
@@ -243,3 +302,32 @@ def test_an_error_object_as_body_is_a_failure_by_its_type() -> None:
     with pytest.raises(AttemptFailed, match="full up") as caught:
         decode_whole(b'{"error":{"message":"full up","type":"overloaded_error"}}')
     assert (caught.value.kind, caught.value.status) == ("transient", 503)
+
+
+# ----------------------------------------------- a body in place of a stream
+
+
+def test_a_whole_reply_can_be_told_as_a_stream() -> None:
+    body = (
+        b'{"id":"a","model":"m","created":5,"object":"chat.completion","usage":{"total_tokens":3},'
+        b'"choices":[{"index":0,"message":{"role":"assistant","content":"hi","annotations":[1],'
+        b'"refusal":null},"finish_reason":"length","logprobs":{"content":[]}},'
+        b'{"index":1,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"1",'
+        b'"type":"function","function":{"name":"f","arguments":"{}"}},{"id":"2","type":"function",'
+        b'"function":{"name":"g","arguments":"{}"}}]}}]}'
+    )
+    chunks = as_stream(decode_whole(body))
+    assert [(c.id, c.model, c.created, c.whole) for c in chunks] == [("a", "m", 5, False)] * 5
+    first, end, calls, stop, usage = chunks
+    assert first.choices[0].delta.content == "hi"
+    assert first.choices[0].logprobs == {"content": []}
+    assert b'"annotations":[1]' in first.raw
+    assert b'"object":"chat.completion.chunk"' in first.raw
+    assert end.choices[0].finish_reason == "length"
+    assert [(t.index, t.id) for t in calls.choices[0].delta.tool_calls or ()] == [
+        (0, "1"),
+        (1, "2"),
+    ]
+    assert (stop.choices[0].index, stop.choices[0].finish_reason) == (1, "stop")
+    assert usage.usage is not None
+    assert (usage.choices, usage.usage.total_tokens) == ([], 3)

@@ -132,7 +132,7 @@ async def test_wrong_requests_do_not_open_the_breaker(
 
 async def test_streams_that_always_break_open_the_breaker(desk: Desk) -> None:
     for _ in range(FAILURES):
-        answer = await desk.start("first/cut-after-3")
+        answer = await desk.start("first/cut-after-3", rules=ExecutionPolicy(recover=False))
         with pytest.raises(UpstreamFailed):
             await collect(answer.chunks)
     assert not desk.vitals.of("first", "cut-after-3").breaker.allows()

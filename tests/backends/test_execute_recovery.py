@@ -28,6 +28,7 @@ from provider.fixtures import ScriptedProvider
 
 from serve_app.backends.base import AttemptFailed
 from serve_app.backends.refusal import CONTEXT
+from serve_app.backends.retry import FLOOR_PER_S, WINDOW_S
 from serve_app.core.errors import UpstreamFailed
 from serve_app.core.types import Chunk
 
@@ -202,6 +203,29 @@ async def test_no_beginning_is_handed_over_where_it_would_begin_anew(
     chunks, _ = await stage.drain(candidate("a"), candidate("b", prefix=True), **fields)
     assert text_of(chunks) == WHOLE
     assert [call.prefix for call in other.calls] == [""]
+
+
+async def test_one_that_rests_goes_on_rather_than_nobody() -> None:
+    resting = Peer("b", says(REST))
+    stage = Stage(Peer("a", says(SAID, silence())), resting)
+    stage.vitals.of("b", "m-b").breaker.rest(60.0)
+    chunks, answer = await stage.drain(candidate("a"), candidate("b", prefix=True))
+    assert (text_of(chunks), answer.candidate.backend) == (WHOLE, "b")
+
+
+async def test_those_that_rest_are_not_overrun() -> None:
+    resting = Peer("b", fails(broke()))
+    stage = Stage(Peer("a", says(SAID, silence())), resting)
+    vital = stage.vitals.of("b", "m-b")
+    rules = {"retry_share": 0.0}
+    for _ in range(100):
+        vital.breaker.rest(60.0)
+        stage.vitals.of("a", "m-a").breaker.succeeded()
+        _, error = await interrupted(
+            stage, candidate("a"), candidate("b", prefix=True), rules=rules
+        )
+    assert len(resting.calls) == FLOOR_PER_S * WINDOW_S
+    assert "b/m-b: not asked, it failed too often lately" in error.message
 
 
 async def test_one_that_is_down_for_a_moment_is_tried_again() -> None:

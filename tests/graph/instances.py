@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -21,6 +20,8 @@ import psutil
 import yaml
 from faults.kinds import FLAPPING, KINDS
 from faults.plays import first_models, plays, routes, second_models
+
+from serve_app.config.providers import presets
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"OPENAI_API_KEY": "sk-test-openai", "DEEPSEEK_API_KEY": "sk-test-deepseek"}
@@ -39,34 +40,41 @@ def free_port() -> int:
     return port
 
 
-def with_policy(config: str) -> list[str]:
-    """The gateway's deployments that have a policy, by the configuration file."""
+def gateway_of(config: str) -> dict[str, Any]:
+    """The gateway's application in a configuration file."""
     document = yaml.safe_load((ROOT / config).read_text(encoding="utf-8"))
     [app] = [app for app in document["applications"] if app["name"] == "gateway"]
-    return [deployment["name"] for deployment in app["deployments"]]
+    return dict(app)
 
 
-def provider_overlay(
-    folder: Path, base_url: str, deployments: Sequence[str] = (), **policy: Any
-) -> Path:
+def models_of(config: str, name: str) -> list[Any]:
+    """The models of a backend in a configuration file, those of its preset if it names none."""
+    [backend] = [b for b in gateway_of(config)["args"]["backends"] if b["name"] == name]
+    preset = presets().get(backend.get("provider", ""), {"models": []})
+    return list(backend.get("models") or [model["id"] for model in preset["models"]])
+
+
+def provider_overlay(folder: Path, config: str, base_url: str) -> Path:
     """An overlay that lets the scripted provider play every hosted backend.
 
-    `openai` and `deepseek` also get the models of the table of faults (`tests/faults`).
-
-    Args:
-        deployments: all that have a policy; it is the same for all.
-        policy: sections merged into it.
+    `openai` and `deepseek` also get the models of the table of faults (`tests/faults`), and the
+    policy a route for each row.
     """
     timeouts = {"connect_s": 2, "first_token_s": 2, "idle_s": 2, "total_s": 30}
-    backends: list[dict[str, Any]] = [
+    openai, deepseek, qwen = (
         {"name": name, "base_url": base_url, "timeouts": timeouts}
         for name in ("openai", "deepseek", "qwen")
-    ]
-    backends[0]["models"] = first_models(FAULT_PLAYS)
-    backends[1] |= {"models": second_models(FAULT_PLAYS), "quirks": {"prefix": "partial"}}
-    app: dict[str, Any] = {"name": "gateway", "args": {"backends": backends}}
-    if policy:
-        app["deployments"] = [{"name": name, "user_config": policy} for name in deployments]
+    )
+    openai["models"] = [*models_of(config, "openai"), *first_models(FAULT_PLAYS)]
+    deepseek["models"] = [*models_of(config, "deepseek"), *second_models(FAULT_PLAYS)]
+    deepseek["quirks"] = {"prefix": "partial"}
+    policy = {"routing": {"routes": FAULT_ROUTES}}
+    names = [deployment["name"] for deployment in gateway_of(config)["deployments"]]
+    app = {
+        "name": "gateway",
+        "args": {"backends": [openai, deepseek, qwen]},
+        "deployments": [{"name": name, "user_config": policy} for name in names],
+    }
     path = folder / "overlay.yaml"
     path.write_text(yaml.safe_dump({"applications": [app]}), encoding="utf-8")
     return path

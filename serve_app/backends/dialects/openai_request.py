@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -50,12 +51,18 @@ _read_format = msgspec.json.Decoder(_Format | None).decode
 _read_last = msgspec.json.Decoder(_Last).decode
 
 
-class _Cuts(Struct, frozen=True):
-    """What is taken out of requests for one model, and the bytes that show it may be there."""
+class _Cuts:
+    """What is taken out of requests for one model."""
 
-    fields: frozenset[str]
-    nested: frozenset[str]
-    signs: tuple[bytes, ...]
+    def __init__(self, dropped: Iterable[str], kept: Iterable[str]) -> None:
+        names = frozenset(dropped)
+        self.fields = frozenset(name for name in names if not name.startswith(_IN_MESSAGES))
+        inner = {name.removeprefix(_IN_MESSAGES) for name in names - self.fields}
+        self.nested = (frozenset(EXTENSIONS) - frozenset(kept)) | inner
+        # One pass: 1.5 to 6 us for 4 kB where a search for each of four names takes 5 to 7, and
+        # 0.3 ms for an image of 1 MB where they take 1.1.
+        names_there = b"|".join(map(_escaped, sorted(self.nested)))
+        self.is_there = re.compile(b'"(?:%b)"' % names_there if names_there else b"(?!)").search
 
 
 class Rewriting:
@@ -65,35 +72,31 @@ class Rewriting:
         quirks = settings.quirks
         self._rename = dict(quirks.rename)
         self._prefix = quirks.prefix
-        self._kept = frozenset(quirks.keep)
         always = [] if quirks.stream_usage else ["stream_options"]
         dropped = dropped_fields(settings)
-        self._of_model = {id_: self._cuts([*names, *always]) for id_, names in dropped.items()}
-        self._else = self._cuts([*quirks.drop, *always])
-
-    def _cuts(self, dropped: Iterable[str]) -> _Cuts:
-        names = frozenset(dropped)
-        fields = frozenset(name for name in names if not name.startswith(_IN_MESSAGES))
-        ours = frozenset(EXTENSIONS) - self._kept
-        nested = ours | {name.removeprefix(_IN_MESSAGES) for name in names - fields}
-        signs = sorted({*fields, *nested, *self._rename})
-        return _Cuts(fields, nested, tuple(f'"{name}"'.encode() for name in signs))
+        self._of_model = {
+            id_: _Cuts([*names, *always], quirks.keep) for id_, names in dropped.items()
+        }
+        self._else = _Cuts([*quirks.drop, *always], quirks.keep)
 
     def body(self, call: Call) -> bytes:
-        """See `Dialect.body`. 1 us, and as long as it takes to look through the bytes, where
-        nothing is to be changed."""
-        body = call.body
+        """See `Dialect.body`: the same bytes where nothing is to be changed."""
         cuts = self._of_model.get(call.model, self._else)
-        if not call.prefix and not any(sign in body for sign in cuts.signs):
-            return body
-        fields = _read_fields(body)
-        for name in cuts.fields & fields.keys():
+        is_foreign = cuts.is_there(call.body) is not None
+        if not (is_foreign or call.prefix or cuts.fields or self._rename):
+            return call.body
+        fields = _read_fields(call.body)
+        unwanted = cuts.fields & fields.keys()
+        misnamed = self._rename.keys() & fields.keys() - unwanted
+        if not (is_foreign or call.prefix or unwanted or misnamed):
+            return call.body
+        for name in unwanted:
             del fields[name]
-        for name in self._rename.keys() & fields.keys():
+        for name in misnamed:
             value = fields.pop(name)
             fields.setdefault(self._rename[name], value)
-        for name in ("messages", "tools") if cuts.nested else ():
-            if name in fields:
+        if is_foreign:
+            for name in {"messages", "tools"} & fields.keys():
                 fields[name] = _without(fields[name], cuts.nested)
         if call.prefix:
             fields |= self._begun(fields, call.prefix)
@@ -122,6 +125,10 @@ class Rewriting:
         begun |= _MARKS[self._prefix]
         changes = {"messages": Raw(_encode([*messages, begun]))}
         return changes | _GO_ON if self._prefix == "vllm" else changes
+
+
+def _escaped(name: str) -> bytes:
+    return re.escape(name).encode()
 
 
 def _without(items: Raw, names: frozenset[str]) -> Raw:

@@ -43,7 +43,7 @@ FORM: Final = (
 """Names of the numbers, in their order."""
 
 _CHOICE: Final = re.compile(r"\n\(?[A-Ja-j][.)][ \t]*([^\n]*)")
-_NEGATION: Final = re.compile(r"\b(?:not|except|least|never|neither|nor|cannot)\b|n't\b", re.I)
+_NEGATION: Final = re.compile(r"(?i)\b(?:not|except|least|never|neither|nor|cannot)\b|n't\b")
 _DIGITS: Final = b"0123456789"
 _CAPITALS: Final = bytes(range(65, 91))
 _NOTATION: Final = b"=^+*/<>\\(){}[]|~"

@@ -11,8 +11,9 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -95,10 +96,10 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise LabelsRejected(f"{path}: cannot be read: {reason}") from error
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> gzip.GzipFile | BufferedReader:
     with path.open("rb") as file:
-        zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-    return gzip.open(path, "rb") if zipped else path.open("rb")
+        is_zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    return gzip.open(path, "rb") if is_zipped else path.open("rb")
 
 
 def _example(decoder: msgspec.json.Decoder[Example], line: bytes, where: str) -> Example:
