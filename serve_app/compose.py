@@ -121,7 +121,8 @@ class Maker:
         learned = routing.learned
         if learned is None:
             return None
-        return FreshJudge(Path(learned.file), learned.strong_share, self.clock)
+        path = data_dir(self.environ) / Path(learned.file).expanduser()
+        return FreshJudge(path, learned.strong_share, self.clock)
 
     def _price(self, model: str) -> Price | None:
         return self.prices.price(model)

@@ -103,7 +103,7 @@ class Attempt:
         """
         if not self._is_over:
             self._vital.breaker.succeeded(self.began)
-        self._end(ok=True, seconds=self._clock.monotonic() - self._first_at, tokens=tokens)
+            self._end(ok=True, seconds=self._clock.monotonic() - self._first_at, tokens=tokens)
 
     async def fail(self, error: Exception) -> AttemptFailed:
         """It failed: tell its vitals, let go of the call.
@@ -134,9 +134,8 @@ class Attempt:
             await self._close()
 
     def _end(self, *, ok: bool, seconds: float = 0.0, tokens: int = 0) -> None:
-        if not self._is_over:
-            self._is_over = True
-            self._vital.ended(ok=ok, seconds=seconds, tokens=tokens)
+        self._is_over = True
+        self._vital.ended(ok=ok, seconds=seconds, tokens=tokens)
 
     async def _close(self) -> None:
         with contextlib.suppress(TimeoutError):

@@ -70,11 +70,12 @@ class Course:
         return None
 
     async def _ask_a_resting_one(self) -> Begun | None:
-        """Nobody may be asked: the one that failed longest ago is, as often as the budget of
+        """Nobody else is left: the one that failed longest ago, as often as the budget of
         retries allows, so that a lone backend is found well again at once but not overrun."""
-        if self._tries.count or not self._resting or not self._means.budget.withdraw():
+        fit = [c for c in self._resting if not self._errand.unfit(c)]
+        if not fit or not self._means.budget.withdraw():
             return None
-        longest = min(self._resting, key=lambda c: self._errand.vital(c).breaker.failed_at)
+        longest = min(fit, key=lambda c: self._errand.vital(c).breaker.failed_at)
         return await self._try(longest, retries=False)
 
     async def _last_resort(self) -> Begun | None:

@@ -95,6 +95,7 @@ class Recovery:
             if way.candidate in given_up or errand.unfit(way.candidate):
                 continue
             if not errand.means.budget.withdraw():
+                given_up.add(way.candidate)
                 errand.tries.skipped(way.candidate, "it failed too often lately")
             elif (found := await self._tried(way, text, sent, given_up)) is not None:
                 return found

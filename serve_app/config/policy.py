@@ -45,7 +45,10 @@ class RoutePolicy(Section):
 class LearnedPolicy(Section):
     """A router trained on examples (`serve-app router train`), in place of the scored rule."""
 
-    file: str = Field(description="The trained model.")
+    file: str = Field(
+        description="The trained model; a relative path is one in the data folder. Read again when "
+        "it changes."
+    )
     strong_share: float = Field(
         default=0.3,
         ge=0,

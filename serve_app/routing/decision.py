@@ -30,7 +30,9 @@ class Decision(NamedTuple):
 
 
 def decide(policy: RoutingPolicy, query: PlanQuery, verdict: Verdict | None = None) -> Decision:
-    """The tier that a request needs; with a verdict, that alone decides about `strong`."""
+    """The tier that a request needs; with a verdict, that decides about `strong`, except that a
+    greeting or a chore (no need at all, by a signal that says so) never goes there: labelled
+    examples hold none, so the judge cannot know them."""
     score, signals = need(query.text, query.turns)
     if verdict is None:
         if score >= policy.strong_need:
@@ -38,11 +40,13 @@ def decide(policy: RoutingPolicy, query: PlanQuery, verdict: Verdict | None = No
             return Decision("strong", why, score, signals)
         return Decision(*_without_strong(policy, query, score), score, signals)
     learned, least = verdict
-    if learned >= least:
+    is_chore = score == 0.0 and any(weight < 0 for weight in signals.values())
+    if learned >= least and not is_chore:
         why = f"strong tier: learned need {learned:.2f}, at least {least:.2f}"
         return Decision("strong", why, learned, signals)
     tier, why = _without_strong(policy, query, score)
-    return Decision(tier, f"{why}; learned need {learned:.2f} below {least:.2f}", learned, signals)
+    against = "a greeting or chore" if is_chore else f"below {least:.2f}"
+    return Decision(tier, f"{why}; learned need {learned:.2f}, {against}", learned, signals)
 
 
 def _without_strong(policy: RoutingPolicy, query: PlanQuery, score: float) -> tuple[str, str]:

@@ -212,9 +212,8 @@ async def test_a_prompt_too_long_for_all_is_the_callers_matter() -> None:
     assert (error.message, error.code, error.param) == ("5000 tokens", CONTEXT, "messages")
 
 
-async def test_a_prompt_too_long_here_beside_a_larger_one_that_is_away_is_not() -> None:
-    stage = Stage(Peer("a", fails(too_long())), Peer("b", WELL))
-    stage.vitals.of("b", "m-b").breaker.rest(60.0)
+async def test_a_prompt_too_long_beside_a_larger_one_that_fails_is_not() -> None:
+    stage = Stage(Peer("a", fails(too_long())), Peer("b", fails(broke())))
     error = await failure(stage, candidate("a"), candidate("b", context=9999))
     assert isinstance(error, UpstreamFailed)
 
@@ -287,6 +286,14 @@ async def test_when_all_are_left_alone_they_are_asked_only_as_often_as_retries()
     assert isinstance(last, Overloaded)
     assert last.retry_after_s is not None
     assert 1.0 <= last.retry_after_s <= 11.0
+
+
+async def test_one_that_rests_is_asked_rather_than_nobody() -> None:
+    stage = Stage(Peer("a", fails(silence())), Peer("b", WELL))
+    stage.vitals.of("b", "m-b").breaker.rest(60.0)
+    _, answer = await stage.drain(candidate("a"), candidate("b"))
+    assert answer.candidate.backend == "b"
+    assert stage.outcomes() == ["transient", "skipped", "answered"]
 
 
 async def test_one_success_brings_a_backend_back() -> None:

@@ -63,6 +63,16 @@ async def test_a_call_under_way_is_counted() -> None:
     assert stage.running() == 0
 
 
+async def test_an_answer_that_was_closed_has_ended_only_once() -> None:
+    stage = Stage(Peer("a", WELL))
+    answer = await stage.start(candidate("a"))
+    await answer.chunks.aclose()
+    assert await collect(answer.chunks) == []
+    await answer.chunks.aclose()
+    assert stage.running() == 0
+    assert stage.vitals.of("a", "m-a").reading().samples == 1
+
+
 @pytest.mark.parametrize(
     ("failed", "rate"),
     [

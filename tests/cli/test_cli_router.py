@@ -92,7 +92,7 @@ def test_what_is_no_model_and_what_cannot_be_written_is_named(
 ) -> None:
     ran = command.run("router", "eval", str(REAL), "--model", str(labels), limit_s=LIMIT_S)
     assert ran.returncode == 2
-    assert ran.stderr.startswith(f"{labels}: is not a trained router")
+    assert ran.stderr.startswith(f"{labels}: cannot be used as a trained router")
     target = labels / "router.npz"
     ran = command.run("router", "train", str(labels), "--out", str(target), limit_s=LIMIT_S)
     assert ran.returncode == 1

@@ -100,11 +100,13 @@ class Instance:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "serve_app", *words]
 
-    def run(self, *words: str, limit_s: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, limit_s: float = 120, cwd: Path = ROOT
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*words),
             env=self.environ,
-            cwd=ROOT,
+            cwd=cwd,
             capture_output=True,
             text=True,
             timeout=limit_s,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -38,11 +39,23 @@ def test_there_are_commands_to_run() -> None:
     assert all((ROOT / where).is_file() for where in ELSEWHERE.values())
 
 
+@pytest.fixture(scope="session")
+def workplace(personal: Instance, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the pages speak of."""
+    folder = tmp_path_factory.mktemp("docs")
+    shutil.copy(ROOT / "tests/data/router_labels.jsonl", folder / "labelled.jsonl")
+    done = personal.run("router", "train", "labelled.jsonl", "--out", "router.npz", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 @pytest.mark.parametrize("command", [c for c in ALL if c not in ELSEWHERE])
-def test_a_command_does_what_the_page_says(personal: Instance, command: str) -> None:
+def test_a_command_does_what_the_page_says(
+    personal: Instance, workplace: Path, command: str
+) -> None:
     program, *words = shlex.split(command.replace("http://127.0.0.1:8000", personal.url))
     if program == "serve-app":
-        done = personal.run(*words)
+        done = personal.run(*words, cwd=workplace)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return
     assert program == "curl", f"{command!r} is run by no test"

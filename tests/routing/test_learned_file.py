@@ -88,9 +88,9 @@ def test_another_model_in_the_same_place_has_another_digest(path: Path, tmp_path
         ({"features": np.zeros((80, 7), np.float32)}, "features"),
         ({"quantiles": np.linspace(1, 0, 201)}, "rise"),
         ({"curve": np.array([0.0, np.inf, 0.0])}, "not a number"),
-        ({"leaves": np.array(3.0)}, "not a trained router"),
+        ({"leaves": np.array(3.0)}, "as a trained router"),
         ({"about": np.frombuffer(b"{}", np.uint8)}, "format"),
-        ({"about": np.array([{}], dtype=object)}, "not a trained router"),
+        ({"about": np.array([{}], dtype=object)}, "as a trained router"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_with_the_reason(
@@ -119,7 +119,7 @@ def test_a_model_of_another_version_is_to_be_trained_again(
 def test_a_cut_file_is_refused(path: Path, tmp_path: Path, kept: int) -> None:
     cut = tmp_path / "cut.npz"
     cut.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(PolicyRejected, match=r"cut.npz: is not a trained router"):
+    with pytest.raises(PolicyRejected, match=r"cut.npz: cannot be used as a trained router"):
         LearnedRouter.load(cut, 0.3)
 
 

@@ -85,7 +85,7 @@ def test_examples_seen_in_training_are_judged_by_models_that_had_not_seen_them(
 def test_a_threshold_sends_about_its_share_of_fresh_prompts(model: Model) -> None:
     scores = np.array([model.scorer.score(prompt) for prompt in learnable(2000, seed=2).prompts])
     for share in SHARES:
-        assert (scores >= model.threshold(share)).mean() == pytest.approx(share, abs=0.06)
+        assert (scores >= model.threshold(share)).mean() == pytest.approx(share, abs=0.1)
     assert model.threshold(0.0) == inf
     assert model.threshold(1.0) == 0.0
 

@@ -37,7 +37,7 @@ async def test_what_was_learned_decides_about_the_strong_tier() -> None:
     assert easy.candidates[0].reason.startswith("strong tier: learned need 0.90, at least 0.50")
     assert (hard.tier, hard.need) == ("default", 0.1)
     assert hard.signals["proof"] > 0
-    assert "learned need 0.10 below 0.50" in hard.candidates[0].reason
+    assert "learned need 0.10, below 0.50" in hard.candidates[0].reason
 
 
 async def test_below_the_strong_tier_the_rule_decides() -> None:

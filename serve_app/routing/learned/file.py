@@ -63,22 +63,10 @@ def load(path: Path) -> Stored:
     """
     raw = _bytes(path)
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
-                raise PolicyRejected(f"{path}: more than {_LARGEST} bytes when unpacked")
-        with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
-            model = _model({name: arrays[name] for name in arrays.files})
-    except _Unfit as error:
-        raise PolicyRejected(f"{path}: {error}") from None
+        model = _model(_unpacked(raw))
     except (ValueError, TypeError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
-        if isinstance(error, PolicyRejected):
-            raise
-        raise PolicyRejected(f"{path}: is not a trained router ({error})") from error
+        raise PolicyRejected(f"{path}: cannot be used as a trained router: {error}") from error
     return Stored(model, hashlib.sha256(raw).hexdigest())
-
-
-class _Unfit(Exception):
-    """A model that this version cannot use."""
 
 
 def _bytes(path: Path) -> bytes:
@@ -88,6 +76,14 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise PolicyRejected(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _unpacked(raw: bytes) -> _Arrays:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
+            raise ValueError(f"more than {_LARGEST} bytes when unpacked")
+    with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def _arrays(model: Model) -> dict[str, NDArray[Any]]:
@@ -111,7 +107,7 @@ def _model(arrays: _Arrays) -> Model:
     weights = _floats(arrays, "weights", (BUCKETS,))
     features = _array(arrays, "features", (trees, SPLITS), np.int64)
     if features.min(initial=0) < 0 or features.max(initial=0) >= len(FORM):
-        raise _Unfit("`features` names what a text has not")
+        raise ValueError("`features` names what a text has not")
     cuts = _floats(arrays, "cuts", (trees, SPLITS), endless=True)
     forest = Forest(features, cuts, _floats(arrays, "leaves", (trees, LEAVES)))
     constant, slope, offset = _floats(arrays, "curve", (3,)).tolist()
@@ -120,15 +116,15 @@ def _model(arrays: _Arrays) -> Model:
     held_back = HeldBack(ids, _floats(arrays, "held_back_scores", (count,)))
     quantiles = _floats(arrays, "quantiles", SHARES.shape)
     if not count or (np.diff(quantiles) < 0).any() or (ids[1:] <= ids[:-1]).any():
-        raise _Unfit("`quantiles` or `held_back_ids` do not rise")
+        raise ValueError("`quantiles` or `held_back_ids` do not rise")
     return Model(Scorer(gain, Calibration(slope, offset)), quantiles, held_back, about)
 
 
 def _about(arrays: _Arrays) -> About:
     about = msgspec.json.decode(arrays["about"].tobytes(), type=About)
     if (about.format, about.features) != (FORMAT, VERSION):
-        raise _Unfit(
-            f"has format {about.format} and features {about.features}, but this version reads "
+        raise ValueError(
+            f"it has format {about.format} and features {about.features}, but this version reads "
             f"{FORMAT} and {VERSION}: train it again (serve-app router train)"
         )
     return about
@@ -139,7 +135,7 @@ def _floats(
 ) -> NDArray[np.float64]:
     array = _array(arrays, name, shape, np.float64)
     if np.isnan(array).any() or not (endless or np.isfinite(array).all()):
-        raise _Unfit(f"`{name}` has what is not a number")
+        raise ValueError(f"`{name}` has what is not a number")
     return array
 
 
@@ -148,5 +144,5 @@ def _array(
 ) -> NDArray[Any]:
     array = arrays[name]
     if array.shape != shape or array.dtype != dtype:
-        raise _Unfit(f"`{name}` is {array.dtype} {array.shape}, not {np.dtype(dtype)} {shape}")
+        raise ValueError(f"`{name}` is {array.dtype} {array.shape}, not {np.dtype(dtype)} {shape}")
     return array
