@@ -279,7 +279,7 @@ class Pipeline:
     def _close_books(self, way: Passage, record: Record, answer: Answer, status: Status) -> None:
         """Account for a reply that is over, whatever ended it. Never waits."""
         _name(way.facts, answer)
-        self._books.answered(way, record, answer.broken, status)
+        self._books.answered(way, record, answer, status)
         if record.skipped:
             way.ask.trail.note("stream", "skipped", events=record.skipped)
         if status == "ok":

@@ -41,6 +41,10 @@ FULL = "full"
 backend."""
 
 
+UNSUPPORTED = "unsupported"
+"""`code` of a call that has no words in the backend's dialect; says nothing about the backend."""
+
+
 class AttemptFailed(Exception):
     """An attempt ended without a whole answer.
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from serve_app.backends.attempt import Attempt
 from serve_app.backends.course import Begun
 from serve_app.backends.errand import Errand
+from serve_app.backends.mended import Mended
 from serve_app.backends.recovery import Broken, Recovery
 from serve_app.backends.sent import Sent
 from serve_app.core.types import Candidate, Chunk
@@ -19,7 +20,7 @@ class Committed:
     closed, and the call upstream would go on.
     """
 
-    __slots__ = ("_attempt", "_errand", "_first", "_next", "_own_from", "_recovery", "_sent",
+    __slots__ = ("_attempt", "_errand", "_first", "_mended", "_next", "_own_from", "_recovery", "_sent",
                  "is_recovered")  # fmt: skip
 
     def __init__(self, begun: Begun, errand: Errand) -> None:
@@ -32,6 +33,7 @@ class Committed:
         self._sent = Sent(begun.first[0]) if has_one else None
         self._own_from = 0
         self._recovery: Recovery | None = None
+        self._mended: Mended | None = None
         self.is_recovered = False
 
     @property
@@ -43,6 +45,11 @@ class Committed:
     def broken(self) -> list[Broken]:
         """What attempts that broke off had delivered."""
         return [] if self._recovery is None else self._recovery.broken
+
+    @property
+    def given_tokens(self) -> int:
+        """Of the answer's usage, so many who answers now counted as a part of its prompt."""
+        return 0 if self._mended is None else self._mended.given_tokens
 
     def __aiter__(self) -> Committed:
         return self
@@ -80,7 +87,7 @@ class Committed:
         text = "" if sent is None else sent.text()
         own = text[self._own_from :]
         mended, batch = await self._recovery.resume(self._attempt, failed, sent, own)
-        self._attempt, self._next = mended.attempt, mended.next
+        self._attempt, self._next, self._mended = mended.attempt, mended.next, mended
         self._own_from = 0 if mended.begins_anew else len(text)
         self.is_recovered = True
         return batch

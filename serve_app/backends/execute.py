@@ -54,6 +54,11 @@ class Answer:
         return self.chunks.is_recovered
 
     @property
+    def given_tokens(self) -> int:
+        """Of the answer's usage, so many who answers now counted as a part of its prompt."""
+        return self.chunks.given_tokens
+
+    @property
     def broken(self) -> list[Broken]:
         """What attempts that broke off had delivered."""
         return self.chunks.broken

@@ -59,7 +59,7 @@ class Hosted:
             )
             try:
                 self._limits.note(key, call.model, response.headers)
-                reply = await self._opened(call, response, _secret(key))
+                reply = await self._opened(call, response, key)
                 if isinstance(reply, ReplyStream):
                     while batch := await reply.next(response):
                         yield batch
@@ -76,15 +76,17 @@ class Hosted:
             raise judged from failed
 
     async def _opened(
-        self, call: Call, response: Response, secret: Secret | None
+        self, call: Call, response: Response, key: Key | None
     ) -> ReplyStream | list[Chunk]:
         """The reply, going by its head: as a stream, or all of it.
 
         Raises:
             AttemptFailed: it is a refusal, or not what was asked for.
         """
+        secret = _secret(key)
         if response.status != 200:
             raise await self._refused(response, secret)
+        self._keys.worked(key)
         form = _form(response.headers.get("content-type", ""))
         if form == "json" and call.stream:
             return await self._unstreamed(call, response, secret)

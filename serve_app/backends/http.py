@@ -28,6 +28,7 @@ GOODBYE_S = 1.0
 """So long a finished stream may take to end its HTTP message, or its connection is closed."""
 
 _MAX_URLS = 1000
+"""Parsed addresses that are kept; paths come from names of models."""
 
 _IO_BYTES = 1 << 20
 """aiohttp writes larger `bytes` in one go and warns about it; as a file it sends them in steps."""

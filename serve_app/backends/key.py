@@ -17,12 +17,13 @@ class Key:
         where: the variable or line it came from; for people.
     """
 
-    __slots__ = ("_closed", "_resting", "is_refused", "secret", "where")
+    __slots__ = ("_closed", "_resting", "is_refused", "refused_at", "secret", "where")
 
     def __init__(self, secret: Secret, where: str) -> None:
         self.secret = secret
         self.where = where
         self.is_refused = False
+        self.refused_at = 0.0
         self._closed: dict[str, float] = {}
         self._resting: dict[str, float] = {}
 

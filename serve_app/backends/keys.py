@@ -29,6 +29,10 @@ MAX_COOL_S = 3600.0
 
 QUOTA_REST_S = 600.0
 
+SECOND_CHANCE_S = 900.0
+"""A provider with no other key is asked again with a refused one after so long: it may have been
+the provider's own outage, and nobody should have to restart a gateway for that."""
+
 
 class ProviderKeys:
     """Hands out keys. None of them is in a message, a `repr` or a log line.
@@ -92,14 +96,27 @@ class ProviderKeys:
         """No key is free; one that merely rests will do."""
         usable = self.usable()
         if not usable:
-            raise AttemptFailed("candidate", "the provider refused our credentials", code=AUTH)
+            return self._second_chance(now)
         if (wait_s := _wait_s(usable, model, now)) > 0:
             raise AttemptFailed(
                 "transient", "every key is limited", status=429, code=FULL, retry_after_s=wait_s
             )
         return min(usable, key=lambda key: key.opens_at(model))
 
+    def _second_chance(self, now: float) -> Key:
+        """The key that was refused longest ago, if that is long enough."""
+        key = min(self._keys, key=lambda key: key.refused_at)
+        if now - key.refused_at < SECOND_CHANCE_S:
+            raise AttemptFailed("candidate", "the provider refused our credentials", code=AUTH)
+        key.refused_at = now
+        return key
+
     # ------------------------------------------------------------------- after a call
+
+    def worked(self, key: Key | None) -> None:
+        """A call with it was answered, so the provider knows it."""
+        if key is not None and key.is_refused:
+            key.is_refused = False
 
     def judge(self, key: Key | None, model: str, failed: AttemptFailed) -> AttemptFailed:
         """What a failure with this key means, given the others.
@@ -139,6 +156,7 @@ class ProviderKeys:
                 "until it changes", self._backend, key.where, status,
             )  # fmt: skip
         key.is_refused = True
+        key.refused_at = self._clock.monotonic()
 
     # ------------------------------------------------------------------------ standing
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Raw, Struct
 
-from serve_app.backends.base import FULL, AttemptFailed, Call, Health
+from serve_app.backends.base import FULL, UNSUPPORTED, AttemptFailed, Call, Health
 from serve_app.backends.dialects.openai import OpenAIDecoder
 from serve_app.backends.dialects.openai_reply import decode_whole
 from serve_app.backends.patience import Patience
@@ -21,9 +21,6 @@ from serve_app.core.types import Chunk, Endpoint, Headroom
 MAX_BODY_BYTES = 32 << 20
 
 FULL_RETRY_AFTER_S = 1.0
-
-NO_PREFIX = "no_prefix"
-"""`code` of a refusal to go on from a beginning: the request as it was would do."""
 
 
 class _Format(Struct, frozen=True):
@@ -135,7 +132,7 @@ def _begun(body: bytes, prefix: str) -> bytes:
     wanted = _decode_format(fields.get("response_format", b"null"))
     if wanted is not None and wanted.type != "text":
         raise AttemptFailed(
-            "candidate", "an answer that follows a schema cannot be gone on from", code=NO_PREFIX
+            "candidate", "an answer that follows a schema cannot be gone on from", code=UNSUPPORTED
         )
     begun = Raw(_encode({"role": "assistant", "content": prefix}))
     messages = Raw(_encode([*_decode_messages(fields["messages"]), begun]))

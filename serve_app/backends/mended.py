@@ -40,6 +40,11 @@ class Mended:
         self._skipped = 0
 
     @property
+    def given_tokens(self) -> int:
+        """Of the answer's usage, so many the provider counted as a part of the prompt."""
+        return 0 if self._seam.begins_anew else self._given_tokens
+
+    @property
     def begins_anew(self) -> bool:
         """It repeats what was sent; False: it holds only what comes after it."""
         return self._seam.begins_anew
@@ -103,9 +108,9 @@ class Mended:
 
     def _usage(self, usage: Usage) -> Usage:
         """As of one answer, of which the provider was given a part with the prompt."""
-        if self._given_tokens and not self._seam.begins_anew:
-            usage.prompt_tokens = max(0, usage.prompt_tokens - self._given_tokens)
-            usage.completion_tokens += self._given_tokens
+        if given := self.given_tokens:
+            usage.prompt_tokens = max(0, usage.prompt_tokens - given)
+            usage.completion_tokens += given
             usage.total_tokens = usage.prompt_tokens + usage.completion_tokens
         return usage
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from msgspec.structs import replace
 
 from serve_app.accounting.ledger import Ledger, Settlement
 from serve_app.accounting.meter import cost_micro_usd, count_usage
 from serve_app.accounting.totals import Status
-from serve_app.backends.execute import Broken
+from serve_app.backends.execute import Answer, Broken
 from serve_app.core.types import Plan, Usage
 from serve_app.passage import Facts, Passage
 from serve_app.routing.estimate import estimate_tokens
@@ -21,16 +21,16 @@ class Books:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def answered(
-        self, way: Passage, record: Record, broken: Sequence[Broken], status: Status
-    ) -> None:
-        """A backend's reply is over. What attempts that broke off had delivered is paid too:
-        the provider charges for it."""
+    def answered(self, way: Passage, record: Record, answer: Answer, status: Status) -> None:
+        """A backend's reply is over. The caller sees the usage of one answer; paid is what each
+        provider charges: what attempts that broke off had delivered, too, and what the last one
+        was given to go on from as a part of its prompt."""
         facts = way.facts
         facts.usage = record.usage or _counted(way, record)
-        facts.cost_micro_usd = _cost(way, facts.model, facts.usage)
-        self._enter(facts, facts.usage, status)
-        for part in broken:
+        paid = _paid(facts.usage, answer.given_tokens if record.usage else 0)
+        facts.cost_micro_usd = _cost(way, facts.model, paid)
+        self._enter(facts, paid, status)
+        for part in answer.broken:
             self._enter_broken(way, part)
 
     def unanswered(self, way: Passage, plan: Plan, status: Status) -> None:
@@ -81,6 +81,14 @@ class Books:
                 requests=requests,
             )
         )
+
+
+def _paid(usage: Usage, given_tokens: int) -> Usage:
+    moved = min(given_tokens, usage.completion_tokens)
+    if not moved:
+        return usage
+    prompt, completion = usage.prompt_tokens + moved, usage.completion_tokens - moved
+    return replace(usage, prompt_tokens=prompt, completion_tokens=completion)
 
 
 def _cost(way: Passage, model: str, usage: Usage) -> int:

@@ -9,8 +9,8 @@ import pytest
 from backend_calls import call, collect, text_of
 from msgspec import structs
 
-from serve_app.backends.base import AttemptFailed, Health
-from serve_app.backends.local_vllm import NO_PREFIX, LocalVLLM
+from serve_app.backends.base import UNSUPPORTED, AttemptFailed, Health
+from serve_app.backends.local_vllm import LocalVLLM
 from serve_app.config.structure import BackendTimeouts, LocalBackend, ModelSettings
 from serve_app.core.types import Endpoint
 
@@ -116,7 +116,7 @@ async def test_an_answer_that_follows_a_schema_is_not_gone_on_from(kind: str) ->
     asked = structs.replace(call("small", response_format={"type": kind}), prefix='{"a')
     with pytest.raises(AttemptFailed) as caught:
         await collect(local(engine).run(asked))
-    assert (caught.value.kind, caught.value.code) == ("candidate", NO_PREFIX)
+    assert (caught.value.kind, caught.value.code) == ("candidate", UNSUPPORTED)
     assert engine.seen == []
 
 

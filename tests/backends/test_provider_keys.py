@@ -3,68 +3,18 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import pytest
 from backend_calls import ANSWER, MakeHosted, fail, run, text_of
+from backend_desk import Desk
+from key_ring import MODEL, Ring, limited, refused, settings, spent
 from provider.fixtures import ScriptedProvider
 
 from serve_app.backends.base import FULL, AttemptFailed
-from serve_app.backends.keys import COOL_S, MAX_COOL_S, QUOTA_REST_S, ProviderKeys
-from serve_app.backends.refusal import AUTH, QUOTA
-from serve_app.config.structure import HostedBackend, ModelSettings
+from serve_app.backends.keys import COOL_S, MAX_COOL_S, QUOTA_REST_S, SECOND_CHANCE_S, ProviderKeys
+from serve_app.backends.refusal import AUTH
 from serve_app.core.clock import FakeClock
 from serve_app.core.errors import PolicyRejected
-
-MODEL = "m"
-
-
-def settings(*names: str, file: Path | None = None) -> HostedBackend:
-    return HostedBackend(
-        name="test",
-        base_url="http://127.0.0.1:9/v1",
-        api_key_env=list(names),
-        api_key_file=str(file) if file else None,
-        models=[ModelSettings(id=MODEL, context=1)],
-    )
-
-
-class Ring:
-    """Keys `sk-a`, `sk-b`, ... from the variables A, B, ... and perhaps a file."""
-
-    def __init__(self, *names: str, file: Path | None = None) -> None:
-        self.clock = FakeClock()
-        environ = {name: f"sk-{name.lower()}" for name in names}
-        self.keys = ProviderKeys(settings(*names, file=file), environ, self.clock)
-
-    def take(self, model: str = MODEL) -> str:
-        key = self.keys.take(model)
-        assert key is not None
-        return str(key.secret)
-
-    def taken(self, count: int) -> list[str]:
-        return [self.take() for _ in range(count)]
-
-    def judge(self, failed: AttemptFailed, model: str = MODEL) -> AttemptFailed:
-        return self.keys.judge(self.keys.take(model), model, failed)
-
-    def none_left(self, model: str = MODEL) -> AttemptFailed:
-        with pytest.raises(AttemptFailed) as caught:
-            self.keys.take(model)
-        return caught.value
-
-
-def limited(seconds: float | None = None) -> AttemptFailed:
-    return AttemptFailed("transient", "slow down", status=429, retry_after_s=seconds)
-
-
-def refused() -> AttemptFailed:
-    return AttemptFailed("candidate", "no", status=401, code=AUTH)
-
-
-def spent() -> AttemptFailed:
-    return AttemptFailed("candidate", "no money", status=429, code=QUOTA)
-
 
 # ----------------------------------------------------------------- in turn
 
@@ -198,85 +148,6 @@ def test_a_key_without_money_rests_long_for_every_model() -> None:
     assert ring.taken(2)
 
 
-# ----------------------------------------------------------------- the file
-
-
-def write(file: Path, *lines: str) -> Path:
-    """Another file in its place, as deployment tools do it."""
-    new = file.with_suffix(".new")
-    new.write_text("\n".join(lines))
-    return new.replace(file)
-
-
-def test_a_file_has_a_key_a_line_and_comments(tmp_path: Path) -> None:
-    file = write(tmp_path / "keys", "# ours", "sk-1 # first", "", "  sk-2  ", "sk-1")
-    assert Ring("A", file=file).taken(4) == ["sk-a", "sk-1", "sk-2", "sk-a"]
-
-
-def test_a_file_that_changed_is_read_again_within_a_second(tmp_path: Path) -> None:
-    file = write(tmp_path / "keys", "sk-1")
-    ring = Ring(file=file)
-    assert ring.take() == "sk-1"
-    write(file, "sk-2")
-    assert ring.take() == "sk-1"
-    ring.clock.advance(1.0)
-    assert ring.take() == "sk-2"
-
-
-def test_a_changed_key_is_used_again_and_an_unchanged_one_is_not(tmp_path: Path) -> None:
-    file = write(tmp_path / "keys", "sk-1", "sk-2")
-    ring = Ring(file=file)
-    ring.judge(refused())
-    ring.judge(refused())
-    write(file, "sk-1", "sk-new")
-    ring.clock.advance(1.0)
-    assert ring.taken(2) == ["sk-new", "sk-new"]
-
-
-def test_a_file_that_vanished_leaves_its_keys_and_says_so(tmp_path: Path) -> None:
-    file = write(tmp_path / "keys", "sk-1")
-    ring = Ring(file=file)
-    file.unlink()
-    ring.clock.advance(1.0)
-    assert ring.take() == "sk-1"
-    assert "cannot be read: No such file" in ring.keys.trouble()
-    write(file, "sk-2")
-    ring.clock.advance(1.0)
-    assert ring.take() == "sk-2"
-    assert ring.keys.trouble() == ""
-
-
-def test_an_emptied_file_leaves_its_keys_and_says_so(tmp_path: Path) -> None:
-    file = write(tmp_path / "keys", "sk-1")
-    ring = Ring(file=file)
-    write(file, "# none")
-    for _ in range(3):
-        ring.clock.advance(1.0)
-        assert ring.take() == "sk-1"
-        assert ring.keys.trouble() == "the key file holds no key"
-
-
-def test_a_file_that_was_never_there_leaves_the_backend_without_keys(tmp_path: Path) -> None:
-    ring = Ring(file=tmp_path / "keys")
-    assert (ring.none_left().kind, ring.none_left().code) == ("candidate", AUTH)
-    assert ring.keys.are_refused
-    write(tmp_path / "keys", "sk-1")
-    ring.clock.advance(1.0)
-    assert ring.take() == "sk-1"
-
-
-def test_a_line_that_no_header_may_hold_is_left_out_by_its_number(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    file = tmp_path / "keys"
-    file.write_bytes(b"sk-good\nsk-b\xffd\n")
-    with caplog.at_level(logging.ERROR):
-        ring = Ring(file=file)
-    assert ring.taken(2) == ["sk-good", "sk-good"]
-    assert "line 2" in caplog.text
-    assert "sk-" not in caplog.text
-
-
 # ----------------------------------------------------------------- over HTTP
 
 
@@ -306,22 +177,45 @@ async def test_a_refused_key_is_not_sent_again(
     assert "1 of 1 keys refused" in health.detail
 
 
-async def test_a_backend_is_back_once_its_key_has_changed(
-    make_hosted: MakeHosted, tmp_path: Path
-) -> None:
-    clock = FakeClock()
-    file = write(tmp_path / "keys", "sk-refused")
-    backend = make_hosted(keys=(), key_file=str(file), clock=clock)
-    assert (await fail(backend, "keys")).code == AUTH
-    write(file, "sk-good")
-    clock.advance(1.0)
-    assert text_of(await run(backend, "keys")) == ANSWER
-    assert (await backend.health()).ok
-
-
 async def test_one_key_of_many_refused_leaves_the_backend_well(make_hosted: MakeHosted) -> None:
     backend = make_hosted(keys=("sk-refused", "sk-good"))
     assert (await fail(backend, "keys")).retry_after_s == 0.0
     await run(backend, "keys")
     health = await backend.health()
     assert (health.ok, health.detail) == (True, "1 of 2 keys refused")
+
+
+@pytest.mark.parametrize("bad", ["sk-limited", "sk-refused"])
+async def test_a_request_is_answered_with_the_next_key_without_a_pause(
+    make_hosted: MakeHosted, provider: ScriptedProvider, bad: str
+) -> None:
+    model = "keys-retry-after-60"
+    desk = Desk(make_hosted("first", keys=(bad, "sk-good")), make_hosted("second"))
+    text, answer = await desk.answer(f"first/{model}", "second/ok")
+    assert (text, answer.candidate.backend) == (ANSWER, "first")
+    assert not any(desk.pauses)
+    assert [entry["key"] for entry in provider.log(model)] == [bad, "sk-good"]
+
+
+async def test_with_every_key_refused_the_next_candidate_answers(make_hosted: MakeHosted) -> None:
+    desk = Desk(make_hosted("first", keys=("sk-refused",)), make_hosted("second"))
+    for _ in range(2):
+        _, answer = await desk.answer("first/keys", "second/ok")
+        assert answer.candidate.backend == "second"
+
+
+def test_a_refused_key_without_another_gets_a_second_chance() -> None:
+    clock = FakeClock()
+    keys = ProviderKeys(settings("K"), {"K": "sk-1"}, clock)
+    no = AttemptFailed("candidate", "no", status=401, code=AUTH)
+    keys.judge(keys.take(MODEL), MODEL, no)
+    clock.advance(SECOND_CHANCE_S - 1)
+    with pytest.raises(AttemptFailed):
+        keys.take(MODEL)
+    clock.advance(1)
+    key = keys.take(MODEL)
+    with pytest.raises(AttemptFailed):  # one call at a time
+        keys.take(MODEL)
+    keys.worked(key)
+    assert keys.take(MODEL) is key
+    assert not keys.are_refused

@@ -7,10 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from serve_app.backends.base import AttemptFailed, Call
-
-UNSUPPORTED = "unsupported"
-"""`code` of a request that a provider has no words for."""
+from serve_app.backends.base import UNSUPPORTED, AttemptFailed, Call
 
 Json = dict[str, Any]
 
