@@ -120,7 +120,10 @@ class Course:
                 outcome = await self._hedged(candidate, late_s)
             if not isinstance(outcome, AttemptFailed):
                 return outcome
-            pause = self._errand.pause_s(candidate, outcome, retry) if retries else None
+            if not retries:
+                return None
+            waiting = len(self._waiting)
+            pause = self._errand.pause_s(candidate, outcome, retry, waiting)
             if pause is None:
                 return None
             retry += 1

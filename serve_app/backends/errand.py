@@ -79,15 +79,21 @@ class Errand(Struct, frozen=True):
             return f"{self.tries.count} attempts were made"
         return self.tries.unfit(candidate) if self.tries.failures else ""
 
-    def pause_s(self, candidate: Candidate, failed: AttemptFailed, retry: int) -> float | None:
+    def pause_s(
+        self, candidate: Candidate, failed: AttemptFailed, retry: int, waiting: int = 0
+    ) -> float | None:
         """Seconds until a candidate that failed is tried again, None if it is not to be.
 
         Args:
             retry: how often it was tried again already.
+            waiting: candidates not asked yet. A retry must not take their turn: a plan with many
+                hosted models would never come to the local one.
         """
         if failed.kind != "transient" or failed.code in (TIMEOUT, FULL):
             return None
-        if retry >= self.rules.retries or self.is_spent or self.vital(candidate).breaker.is_open:
+        if self.tries.count + waiting >= self.rules.max_attempts:
+            return None
+        if retry >= self.rules.retries or self.vital(candidate).breaker.is_open:
             return None
         if (failed.retry_after_s or 0.0) > self.rules.max_pause_s:
             return None

@@ -122,7 +122,13 @@ class ExecutionPolicy(Section):
     """How a plan is carried out."""
 
     retries: int = Field(default=1, ge=0, le=10, description="Further tries at one candidate.")
-    max_attempts: int = Field(default=8, gt=0, le=50, description="At all candidates, in all.")
+    max_attempts: int = Field(
+        default=16,
+        gt=0,
+        le=50,
+        description="At all candidates, in all. Retries never take the turn of a candidate that "
+        "was not asked yet.",
+    )
     retry_share: float = Field(
         default=0.2,
         ge=0,

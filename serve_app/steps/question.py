@@ -27,6 +27,7 @@ def plan_query(way: Passage, warm: str) -> PlanQuery:
     request, tenant = way.request, way.facts.identity.tenant
     texts, opening = openai.texts_of(request, tenant).texts, openai.opening_texts(request)
     tokens = estimate_messages(texts)
+    conversation = way.conversation if _must_stay_together(way) else ""
     return PlanQuery(
         model=request.params.model,
         text=openai.last_user_text(request, NEED_CHARS),
@@ -37,10 +38,10 @@ def plan_query(way: Passage, warm: str) -> PlanQuery:
         tenant=tenant,
         may_shorten=way.recall.is_active,
         endpoint=request.endpoint,
-        conversation=way.conversation,
+        conversation=conversation,
         opening_tokens=tokens if len(opening) == len(texts) else estimate_messages(opening),
-        warm=warm,
-        seed=way.conversation if _must_stay_together(way) else way.ask.trail.request_id,
+        warm=warm if conversation else "",
+        seed=conversation or way.ask.trail.request_id,
     )
 
 
@@ -52,8 +53,9 @@ def _turns(request: ChatRequest) -> int:
 
 
 def _must_stay_together(way: Passage) -> bool:
-    """True if this request and those that follow it should draw the same lot: in a session, a
-    tool loop, a talk. A single question draws its own, however often it is asked."""
+    """True if this request belongs with others: in a session, a tool loop, a talk. A single
+    question is planned afresh however often it is asked, or one answer by a second choice would
+    keep it from the first for good."""
     params = way.request.params
     return (
         way.recall.is_active

@@ -168,12 +168,19 @@ async def test_a_full_backend_is_left_for_the_next_at_once() -> None:
 async def test_attempts_are_bounded_over_all_candidates() -> None:
     peers = [Peer(name, fails(broke())) for name in "abcde"]
     stage = Stage(*peers)
-    error = await failure(stage, *[candidate(n) for n in "abcde"], rules={"max_attempts": 5})
-    assert [len(peer.calls) for peer in peers] == [2, 2, 1, 0, 0]
+    error = await failure(stage, *[candidate(n) for n in "abcde"], rules={"max_attempts": 3})
+    assert [len(peer.calls) for peer in peers] == [1, 1, 1, 0, 0]
     assert error.message.split("\n")[-2:] == [
-        "d/m-d: not asked, 5 attempts were made",
-        "e/m-e: not asked, 5 attempts were made",
+        "d/m-d: not asked, 3 attempts were made",
+        "e/m-e: not asked, 3 attempts were made",
     ]
+
+
+async def test_a_retry_never_takes_the_turn_of_who_was_not_asked_yet() -> None:
+    peers = [Peer(name, fails(broke())) for name in "abc"]
+    stage = Stage(*peers)
+    await failure(stage, *[candidate(n) for n in "abc"], rules={"max_attempts": 4})
+    assert [len(peer.calls) for peer in peers] == [2, 1, 1]
 
 
 # ------------------------------------------------------------------ by class

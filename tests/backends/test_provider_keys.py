@@ -125,7 +125,7 @@ def test_with_every_key_refused_nobody_is_called() -> None:
     ring.judge(refused())
     failed = ring.judge(refused())
     assert (failed.kind, failed.code) == ("candidate", AUTH)
-    ring.clock.advance(1e6)
+    ring.clock.advance(SECOND_CHANCE_S - 1)
     assert (ring.none_left().kind, ring.none_left().code) == ("candidate", AUTH)
     assert ring.keys.are_refused
 

@@ -68,6 +68,7 @@ def provider_overlay(folder: Path, config: str, base_url: str) -> Path:
     openai["models"] = [*models_of(config, "openai"), *first_models(FAULT_PLAYS)]
     deepseek["models"] = [*models_of(config, "deepseek"), *second_models(FAULT_PLAYS)]
     deepseek["quirks"] = {"prefix": "partial"}
+    deepseek["api_key_env"] = []  # a refused key would be out for the rest of the session
     policy = {"routing": {"routes": FAULT_ROUTES}}
     names = [deployment["name"] for deployment in gateway_of(config)["deployments"]]
     app = {
