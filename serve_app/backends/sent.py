@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from serve_app.core.types import Chunk, Usage
 
-MAX_CHARS = 1 << 20
-"""A longer text is not held; an answer that breaks off after it ends in an error."""
+MAX_CHARS = 1 << 19
+"""About 128,000 tokens, the longest answer of common models. A longer text is not held; an answer that breaks off after it ends in an error."""
 
 PIECES = 4096
 """So many pieces are held before they are joined: a string of four letters takes 53 bytes."""
@@ -20,10 +20,21 @@ class Sent:
         head: the first chunk; the answer keeps its `id` and `created`.
     """
 
-    __slots__ = ("_pieces", "_texts", "created", "id", "is_finished", "is_lost", "seals", "usage")
+    __slots__ = (
+        "_chars",
+        "_pieces",
+        "_texts",
+        "created",
+        "id",
+        "is_finished",
+        "is_lost",
+        "seals",
+        "usage",
+    )
 
     def __init__(self, head: Chunk) -> None:
         self._texts: list[str] = []
+        self._chars = 0
         self._pieces = 0
         self.id = head.id
         self.created = head.created
@@ -42,8 +53,9 @@ class Sent:
             if chunk.choices:
                 choice = chunk.choices[0]
                 delta = choice.delta
-                if delta.content:
-                    texts.append(delta.content)
+                if text := delta.content:
+                    texts.append(text)
+                    self._chars += len(text)
                 if delta.tool_calls:
                     self.seals = "a tool call"
                 elif delta.refusal:
@@ -52,14 +64,14 @@ class Sent:
                     self.is_finished = True
             if chunk.usage is not None:
                 self.usage = chunk.usage
-        if len(texts) > PIECES:
+        if len(texts) > PIECES or self._chars > MAX_CHARS:
             self._join()
 
     def _join(self) -> None:
         self._pieces += len(self._texts) - 1
-        text = "".join(self._texts)
-        self.is_lost = self.is_lost or len(text) > MAX_CHARS
-        self._texts[:] = ["" if self.is_lost else text]
+        self.is_lost = self.is_lost or self._chars > MAX_CHARS
+        self._texts[:] = ["" if self.is_lost else "".join(self._texts)]
+        self._chars = 0 if self.is_lost else self._chars
 
     def text(self) -> str:
         """Everything that was sent; of a text that was lost, what came after that."""
