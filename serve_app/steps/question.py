@@ -25,9 +25,12 @@ def plan_query(way: Passage, warm: str) -> PlanQuery:
         warm: `backend/model` that answered its conversation last; empty: nobody yet.
     """
     request, tenant = way.request, way.facts.identity.tenant
-    texts, opening = openai.texts_of(request, tenant).texts, openai.opening_texts(request)
-    tokens = estimate_messages(texts)
-    conversation = way.conversation if _must_stay_together(way) else ""
+    texts = openai.texts_of(request, tenant).texts
+    tokens = opening_tokens = estimate_messages(texts)
+    if way.conversation:
+        opening = openai.opening_texts(request)
+        if len(opening) < len(texts):
+            opening_tokens = estimate_messages(opening)
     return PlanQuery(
         model=request.params.model,
         text=openai.last_user_text(request, NEED_CHARS),
@@ -38,10 +41,10 @@ def plan_query(way: Passage, warm: str) -> PlanQuery:
         tenant=tenant,
         may_shorten=way.recall.is_active,
         endpoint=request.endpoint,
-        conversation=conversation,
-        opening_tokens=tokens if len(opening) == len(texts) else estimate_messages(opening),
-        warm=warm if conversation else "",
-        seed=conversation or way.ask.trail.request_id,
+        conversation=way.conversation,
+        opening_tokens=opening_tokens,
+        warm=warm,
+        seed=way.conversation or way.ask.trail.request_id,
     )
 
 
@@ -65,7 +68,10 @@ def _must_stay_together(way: Passage) -> bool:
 
 
 def conversation_of(way: Passage) -> str:
-    """A digest that all requests of one conversation share: of its session, or of its beginning."""
+    """A digest that all requests of one conversation share: of its session, or of its beginning.
+    Empty for a request that stands alone."""
+    if not _must_stay_together(way):
+        return ""
     tenant = way.facts.identity.tenant
     if way.recall.is_active:
         named = f"{tenant}\n{way.ask.session}".encode("utf-8", "surrogatepass")
@@ -90,6 +96,8 @@ class Warmth:
 
     def of(self, conversation: str) -> str:
         """`backend/model`, or nothing."""
+        if not conversation:
+            return ""
         found = self._known.get(conversation)
         if found is None or self._clock.monotonic() - found[0] > self._age_s:
             return ""
