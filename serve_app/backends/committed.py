@@ -20,8 +20,10 @@ class Committed:
     closed, and the call upstream would go on.
     """
 
-    __slots__ = ("_attempt", "_errand", "_first", "_mended", "_next", "_own_from", "_recovery", "_sent",
-                 "is_recovered")  # fmt: skip
+    __slots__ = (
+        "_attempt", "_errand", "_first", "_mended", "_next", "_own_from", "_recovery", "_sent",
+        "is_recovered",
+    )  # fmt: skip
 
     def __init__(self, begun: Begun, errand: Errand) -> None:
         self._attempt: Attempt = begun.attempt

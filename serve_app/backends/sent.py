@@ -5,7 +5,8 @@ from __future__ import annotations
 from serve_app.core.types import Chunk, Usage
 
 MAX_CHARS = 1 << 19
-"""About 128,000 tokens, the longest answer of common models. A longer text is not held; an answer that breaks off after it ends in an error."""
+"""About 128,000 tokens, the longest answer of common models. A longer text is not held; an answer
+that breaks off after it ends in an error."""
 
 PIECES = 4096
 """So many pieces are held before they are joined: a string of four letters takes 53 bytes."""
