@@ -28,7 +28,7 @@ from serve_app.vitals.summary import aged
 _MAX_BATCH = 64
 _ARRIVAL_S = 1.0
 """The next batch leaves after so long even if the last one was not seen to arrive."""
-_QUEUE = 8
+_QUEUE = 4
 """Messages that wait for a slow reader; the backend then waits too."""
 
 _encode = msgspec.msgpack.encode

@@ -133,7 +133,8 @@ async def test_half_requests_and_readers_of_nothing_do_not_add_up(
             flooding = n % 10 == 0
             line[1].write(head(len(asked)) + asked if flooding else head(500) + b'{"model"')
         assert await works(gateway)
-        assert replica.memory_info().rss - before < 200 << 20
+        # Ten floods, each with its buffers in two processes, and what the allocator keeps.
+        assert replica.memory_info().rss - before < 400 << 20
     finally:
         for _, writer in lines:
             writer.close()
