@@ -70,10 +70,7 @@ class Hosted:
                 response.close()
             self._failed_at = float("-inf")
         except AttemptFailed as failed:
-            judged = self._judged(failed, call, key)
-            if judged is failed:
-                raise
-            raise judged from failed
+            raise self._judged(failed, call, key)  # noqa: B904 - it is the same error, mostly
 
     async def _opened(
         self, call: Call, response: Response, key: Key | None

@@ -171,6 +171,8 @@ class Tries:
         self._note(outcome, candidate, ms=ms, status=failed.status, why=failed.message)
         status = f"HTTP {failed.status}, " if failed.status else ""
         self._lines.append(f"{_name(candidate)}: {failed.message} ({status}{ms:.0f} ms)")
+        # Its frames lead back here: a cycle would keep the whole request until the collector runs.
+        failed.__traceback__ = None
         self.failures.append(Failure(candidate, failed, self._clock.monotonic()))
 
     def _ms(self, began: float) -> float:

@@ -63,11 +63,11 @@ class GatewayApp:
             if (work := self._work.get(exchange.path)) is not None:
                 exchange.shape = work.shape
                 self._check_method(exchange, "POST")
-                inside = self._desk.enter(exchange)
+                self._desk.enter(exchange)
                 try:
                     await work.handle(exchange)
                 finally:
-                    self._desk.leave(inside)
+                    self._desk.leave()
             else:
                 if b"anthropic-version" in exchange.headers:
                     exchange.shape = self._anthropic
@@ -78,7 +78,12 @@ class GatewayApp:
             error = problem.code
             await exchange.problem(problem)
         except asyncio.CancelledError as cancelled:
-            error = await self._cancelled(exchange, cancelled)
+            told = desks.reason(cancelled)
+            if told is None:  # the caller left, and that is only counted
+                exchange.status = 499
+                raise
+            error = told.code
+            await self._cut_off(exchange, told)
         except Exception:
             logger.exception("request %s failed", exchange.request_id)
             error = "internal_error"
@@ -102,17 +107,12 @@ class GatewayApp:
             raise MethodNotAllowed(f"{exchange.path} takes {method}, not {exchange.method[:16]}")
 
     @staticmethod
-    async def _cancelled(exchange: Exchange, cancelled: asyncio.CancelledError) -> str:
-        """A caller that left is only counted; one that we cut off is told why."""
-        told = desks.reason(cancelled)
-        if told is None:
-            exchange.status = 499
-            raise cancelled
+    async def _cut_off(exchange: Exchange, told: GatewayError) -> None:
+        """We ended an exchange ourselves: its caller is told why."""
         task = asyncio.current_task()
         if task is not None:
             task.uncancel()
         await exchange.problem(told)
-        return told.code
 
     def _report(self, exchange: Exchange, route: str, duration_s: float, error: str) -> None:
         if route in self._house:

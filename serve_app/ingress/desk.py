@@ -55,8 +55,8 @@ class Desk:
         now = asyncio.get_running_loop().time()
         self._draining_since = (self._draining_since or now) if on else None
 
-    def enter(self, exchange: Exchange) -> asyncio.Task[object]:
-        """Take an exchange in; hand what this returns to `leave` when it is over.
+    def enter(self, exchange: Exchange) -> None:
+        """Take in the exchange of the running task; `leave` when it is over.
 
         Raises:
             Overloaded: draining, or too many inside.
@@ -65,28 +65,33 @@ class Desk:
             raise Overloaded("The service is shutting down", code="draining", retry_after_s=5)
         if len(self._inside) >= self._limit:
             raise Overloaded("Too many requests at once on this replica", retry_after_s=1)
-        task = asyncio.current_task()
-        assert task is not None
-        self._inside[task] = exchange
-        return task
+        self._inside[_running_task()] = exchange
 
-    def leave(self, task: asyncio.Task[object]) -> None:
-        del self._inside[task]
+    def leave(self) -> None:
+        """The running task's exchange is over. Nobody else keeps the task: one that was cancelled
+        keeps its error, whose frames would keep the task."""
+        del self._inside[_running_task()]
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(1.0)
-            now = asyncio.get_running_loop().time()
-            overdue = (
-                self._draining_since is not None and now - self._draining_since > self._drain_s
-            )
-            for task, exchange in list(self._inside.items()):
-                if _longer(exchange.sending_since, now, self._write_timeout_s):
-                    task.cancel(STUCK)
-                elif _longer(exchange.reading_since, now, self._body_timeout_s):
-                    task.cancel(LATE)
-                elif overdue:
-                    task.cancel(CLOSING)
+            self._end_overdue(asyncio.get_running_loop().time())
+
+    def _end_overdue(self, now: float) -> None:
+        overdue = _longer(self._draining_since, now, self._drain_s)
+        for task, exchange in list(self._inside.items()):
+            if _longer(exchange.sending_since, now, self._write_timeout_s):
+                task.cancel(STUCK)
+            elif _longer(exchange.reading_since, now, self._body_timeout_s):
+                task.cancel(LATE)
+            elif overdue:
+                task.cancel(CLOSING)
+
+
+def _running_task() -> asyncio.Task[object]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
 
 
 def _longer(since: float | None, now: float, limit_s: float) -> bool:
