@@ -27,7 +27,7 @@ def cached_tokens(usage: Usage) -> int:
 
 def count_usage(
     prompt: Iterable[str],
-    completion: str,
+    completion_tokens: int,
     count: Callable[[str], int],
     *,
     tokens_per_message: int = 4,
@@ -36,11 +36,11 @@ def count_usage(
 
     Args:
         prompt: the text of each message.
+        completion_tokens: of the answer, counted by the same rule.
         count: tokens of a text.
         tokens_per_message: what a chat template puts around each message.
     """
     prompt_tokens = sum(count(text) + tokens_per_message for text in prompt)
-    completion_tokens = count(completion)
     return Usage(
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,

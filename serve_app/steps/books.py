@@ -99,4 +99,4 @@ def _cost(way: Passage, model: str, usage: Usage) -> int:
 def _counted(way: Passage, record: Record) -> Usage:
     """Usage where the backend gave none: counted by the same rule the router uses."""
     texts = openai.texts_of(way.request, way.facts.identity.tenant).texts
-    return count_usage(texts, record.text(), estimate_tokens)
+    return count_usage(texts, record.tokens(estimate_tokens), estimate_tokens)

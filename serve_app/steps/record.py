@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from serve_app.core.types import Chunk, Usage
 from serve_app.wire.reply import collect, is_usage_only, payload
+
+_SAMPLE_CHARS = 1000
 
 _COMPLETE = frozenset({"stop", "tool_calls", "function_call"})
 
@@ -83,10 +87,14 @@ class Record:
             return payload(self._chunks[0])
         return collect(self._chunks)
 
-    def text(self) -> str:
-        """The text of the reply; where it was too long to keep, as many neutral characters."""
+    def tokens(self, count: Callable[[str], int]) -> int:
+        """Tokens of the reply's text; of one too long to keep, as of so many neutral characters.
+
+        Args:
+            count: tokens of a text.
+        """
         if not self.is_kept:
-            return "x" * self._text_chars
-        return "".join(
-            choice.delta.content or "" for chunk in self._chunks for choice in chunk.choices
+            return -(-self._text_chars * count("x" * _SAMPLE_CHARS) // _SAMPLE_CHARS)
+        return count(
+            "".join(choice.delta.content or "" for c in self._chunks for choice in c.choices)
         )

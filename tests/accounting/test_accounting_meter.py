@@ -61,5 +61,5 @@ def test_it_is_exact(prompt: int, completion: int, price: int) -> None:
 
 
 def test_usage_is_counted_where_none_was_given() -> None:
-    counted = count_usage(["four", "letters"], "answer", len)
+    counted = count_usage(["four", "letters"], len("answer"), len)
     assert counted == Usage(4 + 4 + 7 + 4, 6, 25)

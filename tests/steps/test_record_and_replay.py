@@ -103,4 +103,4 @@ def test_the_way_a_reply_ended_decides(finish: str, complete: bool, by_limit: bo
 def test_a_long_reply_is_counted_but_not_kept() -> None:
     record = recorded([chunk({"content": "x" * 100}) for _ in range(50)], max_bytes=1000)
     assert not record.is_kept
-    assert len(record.text()) == 5000
+    assert record.tokens(len) == 5000
