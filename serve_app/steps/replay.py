@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator
 
 import msgspec
 
+from serve_app.core.replay import events_of
 from serve_app.core.types import Chunk, Entry, Usage
 from serve_app.steps.record import Record
-from serve_app.wire.reply import collect, replay, usage_event
+from serve_app.wire.reply import collect, usage_event
 
 _payloads = msgspec.msgpack.Decoder(list[bytes])
 _chunk = msgspec.json.Decoder(Chunk)
@@ -65,7 +66,7 @@ def replayed_whole(entry: Entry) -> Chunk:
 
 
 def _events(entry: Entry) -> list[bytes]:
-    return _payloads.decode(entry.payload) if entry.streamed else replay(entry.payload)
+    return _payloads.decode(entry.payload) if entry.streamed else events_of(entry.payload)
 
 
 def _parsed(event: bytes) -> Chunk:

@@ -132,34 +132,6 @@ class _Choice:
         return choice
 
 
-def replay(body: bytes) -> list[bytes]:
-    """The events a body amounts to, as JSON payloads: role, content, finish for each choice."""
-    value = _object.decode(body)
-    head = {
-        "id": value.get("id", ""),
-        "object": "chat.completion.chunk",
-        "created": value.get("created", 0),
-        "model": value.get("model", ""),
-    }
-    events: list[bytes] = []
-    for choice in value.get("choices", ()):
-        events += [_encode({**head, "choices": [part]}) for part in _choice_events(choice)]
-    return events
-
-
-def _choice_events(choice: dict[str, Any]) -> list[dict[str, Any]]:
-    index, message = choice.get("index", 0), dict(choice.get("message") or {})
-    if calls := message.get("tool_calls"):
-        message["tool_calls"] = [{"index": at, **call} for at, call in enumerate(calls)]
-    delta = {name: value for name, value in message.items() if value is not None}
-    delta.setdefault("role", "assistant")
-    first: dict[str, Any] = {"index": index, "delta": delta, "finish_reason": None}
-    if choice.get("logprobs") is not None:
-        first["logprobs"] = choice["logprobs"]
-    last = {"index": index, "delta": {}, "finish_reason": choice.get("finish_reason")}
-    return [first, last]
-
-
 def usage_event(model: str, prompt_tokens: int, completion_tokens: int) -> bytes:
     """The payload of the event that `stream_options.include_usage` asks for."""
     return _encode(

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from serve_app.core.replay import events_of
 from serve_app.core.types import Chunk
 from serve_app.wire import reply
 
@@ -97,7 +98,7 @@ def test_a_body_replayed_and_collected_is_the_same_body() -> None:
             },
         ],
     }  # fmt: skip
-    events = reply.replay(json.dumps(body).encode())
+    events = events_of(json.dumps(body).encode())
     chunks = [msgspec.json.decode(event, type=Chunk) for event in events]
     assert json.loads(reply.collect(chunks)) == body
 
@@ -133,7 +134,7 @@ def test_details_of_reasoning_are_collected_and_replayed() -> None:
     ]
     body = reply.collect(chunks)
     assert json.loads(body)["choices"][0]["message"]["reasoning_details"] == details
-    again = [msgspec.json.decode(event, type=Chunk) for event in reply.replay(body)]
+    again = [msgspec.json.decode(event, type=Chunk) for event in events_of(body)]
     assert json.loads(reply.collect(again)) == json.loads(body)
 
 
