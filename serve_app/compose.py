@@ -17,12 +17,17 @@ from serve_app.accounting.prices import PriceList
 from serve_app.admission.porter import Admission
 from serve_app.backends.base import Backend
 from serve_app.backends.dialects.choice import dialect_of
+from serve_app.backends.embedder import BackendVectors
 from serve_app.backends.execute import Executor
 from serve_app.backends.hosted import Hosted
 from serve_app.backends.keys import ProviderKeys
 from serve_app.backends.local_vllm import LocalVLLM, Transport
 from serve_app.cache.base import Cache
-from serve_app.cache.tiers import CacheStage
+from serve_app.cache.semantic.base import Embedder
+from serve_app.cache.semantic.judge import PairJudge
+from serve_app.cache.semantic.level import SemanticLevel
+from serve_app.cache.semantic.minilm import from_folder, minilm
+from serve_app.cache.stage import CacheStage
 from serve_app.config.paths import data_dir, redis_url
 from serve_app.config.policy import Policy, Price, RoutingPolicy
 from serve_app.config.shipped import shipped
@@ -30,9 +35,12 @@ from serve_app.config.structure import GatewayArgs, HostedBackend, LocalBackend
 from serve_app.core.clock import Clock, SystemClock
 from serve_app.filters.base import Filter
 from serve_app.filters.chain import FilterStage
+from serve_app.flights.flights import Flights
 from serve_app.ingress.app import GatewayApp
+from serve_app.ingress.clerk import Clerk
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.house import HouseRoutes, PolicyState
+from serve_app.ingress.pantry import PantryRoutes
 from serve_app.ingress.routes import WorkRoutes
 from serve_app.models import embedded
 from serve_app.observe.metrics import Metrics
@@ -47,6 +55,7 @@ from serve_app.routing.router import RouterStage
 from serve_app.sessions.conversation import Conversation
 from serve_app.sessions.store import Conversations
 from serve_app.sessions.tokens import HeuristicCounter, TokenCounter, counters
+from serve_app.steps.embedding import BackendEmbedder
 from serve_app.store.client import Store
 from serve_app.vitals.book import Vitals
 from serve_app.vitals.sharing import Sharing
@@ -88,8 +97,31 @@ class Maker:
         return FilterStage(policy.filter)
 
     def cache(self, policy: Policy) -> CacheStage:
-        shared = self.store if self.args.cache.l2 else None
-        return CacheStage(policy.cache, self.args.cache, shared, self.clock, random.Random())  # noqa: S311
+        settings, rng = self.args.cache, random.Random()  # noqa: S311
+        semantic = SemanticLevel(
+            policy.cache.semantic,
+            settings.semantic,
+            self.store if settings.l2 else None,
+            self.embedder(settings.semantic.embedder),
+            PairJudge(),
+            self.clock,
+            rng,
+        )
+        return CacheStage(policy.cache, settings, self.store, self.clock, rng, semantic)
+
+    def embedder(self, name: str) -> Embedder:
+        """What makes vectors of questions; it loads nothing before it is asked.
+
+        Raises:
+            PolicyRejected: there is none of that name.
+        """
+        if name == "minilm":
+            return minilm()
+        backend, _, model = name.partition("/")
+        settings = next((b for b in self.args.backends if b.name == backend), None)
+        if isinstance(settings, HostedBackend):
+            return BackendEmbedder(BackendVectors(backend, self.hosted(settings), model))
+        return from_folder(Path(name).expanduser())
 
     def router(self, policy: Policy) -> RouterStage:
         self.take_prices(policy)
@@ -130,6 +162,11 @@ class Maker:
     def hosted(self, settings: HostedBackend) -> Hosted:
         keys = ProviderKeys(settings, self.environ, self.clock)
         return Hosted(settings, keys, dialect_of(settings), self.clock)
+
+    def flights(self, replica: str) -> Flights:
+        """What lets equal requests of all replicas share a call."""
+        shared = self.store if self.args.cache.l2 else None
+        return Flights(shared, replica, self.clock, max_bytes=self.args.cache.max_entry_bytes)
 
     def sharing(self, replica: str) -> Sharing:
         """What keeps this process's vitals in step with those of the others."""
@@ -189,6 +226,7 @@ class House:
         self._backends = _backends(maker, stages, transports)
         self._sharing = maker.sharing(replica)
         self._watch = _watch(maker, self._backends)
+        self._flights = maker.flights(replica)
         self._admission = Admission(policy.admission, maker.store, clock)
         self.ledger = Ledger(maker.store, clock)
         sessions = Conversations(maker.store, args.conversation, clock)
@@ -208,6 +246,7 @@ class House:
                 random.Random(),  # noqa: S311
                 estimate_tokens,
             ),
+            flights=self._flights,
             ledger=self.ledger,
             clock=clock,
         )
@@ -222,10 +261,18 @@ class House:
             write_timeout_s=args.server.write_timeout_s,
             drain_s=args.server.drain_s,
         )
-        self._work = WorkRoutes(self._pipeline, args.server, clock)
+        clerk = Clerk(self._pipeline, self._admission, args.server, clock)
+        self._work = WorkRoutes(clerk)
         self.app = GatewayApp(
             self._work,
             self._house_routes(),
+            PantryRoutes(
+                identify=clerk.identify,
+                is_admin=clerk.is_admin,
+                cache=self._cache,
+                warm=clerk.warm,
+                max_body_bytes=args.server.max_body_bytes,
+            ),
             self._desk,
             self._observer,
             names_requests=names_requests,
@@ -248,6 +295,7 @@ class House:
             policy=lambda: self._policy_state,
             lost=self._lost,
             readings=maker.vitals.readings,
+            cache=self._cache,
             desk=self._desk,
             metrics=self._metrics,
             observer=self._observer,
@@ -256,7 +304,7 @@ class House:
 
     def _lost(self) -> dict[str, int]:
         return {
-            "cache_fills": self._pipeline.fills.dropped,
+            "cache_fills": self._pipeline.caching.fills.dropped,
             "request_ends": self._observer.dropped,
             "settlements": self.ledger.dropped,
         }
@@ -272,7 +320,10 @@ class House:
         self.ledger.start()
         self._sharing.start()
         self._watch.start()
-        self._pipeline.fills.start()
+        self._flights.start()
+        self._pipeline.caching.fills.start()
+        if isinstance(self._cache, CacheStage):
+            self._cache.start()
         self._conversation.start()
 
     def apply(self, policy: Policy) -> None:
@@ -311,7 +362,11 @@ class House:
 
     async def close(self) -> None:
         """Finish what requests left behind, then let go of everything; bounded."""
-        await self._pipeline.fills.close(CLOSE_LIMIT_S)
+        await self._pipeline.refreshes.close()
+        await self._flights.close(CLOSE_LIMIT_S)
+        await self._pipeline.caching.fills.close(CLOSE_LIMIT_S)
+        if isinstance(self._cache, CacheStage):
+            await self._cache.close()
         await self.ledger.close()
         await self._observer.close()
         await self._desk.close()

@@ -7,11 +7,31 @@ from collections.abc import AsyncGenerator
 from msgspec import Struct
 
 from serve_app.accounting.prices import PriceList
-from serve_app.backends.committed import Committed
+from serve_app.cache.rules import Keeping, Rulebook
 from serve_app.config.policy import Policy
 from serve_app.core.trail import Trail
-from serve_app.core.types import ChatRequest, Chunk, Identity, Usage
+from serve_app.core.types import (
+    ChatRequest,
+    Check,
+    Chunk,
+    Identity,
+    Question,
+    Usage,
+)
+from serve_app.flights.base import Call
 from serve_app.sessions.conversation import Recall
+
+
+class Control(Struct, frozen=True):
+    """What the caller's headers say about the cache."""
+
+    read: bool = True
+    write: bool = True
+    max_age_s: int | None = None
+    """No older answer is wanted."""
+    only_if_cached: bool = False
+    tags: tuple[str, ...] = ()
+    """By which the answer can be purged."""
 
 
 class Ask(Struct):
@@ -22,8 +42,8 @@ class Ask(Struct):
     authorization: str | None = None
     api_key: str | None = None
     session: str | None = None
-    read_cache: bool = True
-    write_cache: bool = True
+    path: str = ""
+    control: Control = Control()
     deadline: float = 0.0
     """Monotonic seconds."""
 
@@ -40,6 +60,7 @@ class Facts(Struct):
     usage: Usage | None = None
     cost_micro_usd: int = 0
     age_s: int = 0
+    is_stale: bool = False
     session_kept: bool | None = None
     first_content_ms: float | None = None
     attempts: int = 0
@@ -52,15 +73,15 @@ class Reply(Struct):
     facts: Facts
     whole: Chunk | None = None
     chunks: AsyncGenerator[list[Chunk], None] | None = None
-    upstream: Committed | None = None
+    source: Call | None = None
 
     async def aclose(self) -> None:
         """Stop what still runs for this reply. Closing `chunks` alone is not enough: a
         generator that was never started does not close what it would have read."""
         if self.chunks is not None:
             await self.chunks.aclose()
-        if self.upstream is not None:
-            await self.upstream.aclose()
+        if self.source is not None:
+            await self.source.aclose()
 
 
 class Rules(Struct, frozen=True):
@@ -70,6 +91,7 @@ class Rules(Struct, frozen=True):
     prices: PriceList
     scope: str
     """Part of the cache fingerprint: changes with whatever decides what an answer says."""
+    book: Rulebook
 
 
 class Passage(Struct):
@@ -80,5 +102,18 @@ class Passage(Struct):
     facts: Facts
     request: ChatRequest
     recall: Recall
+    filter_rules: str = ""
+    """Digest of the rules that judged what was asked; an answer to be kept has passed the same."""
+    keeping: Keeping | None = None
+    """How its answer is kept; None: nothing is, and nothing is looked for."""
+    question: Question | None = None
+    holder: str = ""
+    """Under which name this request leads a flight."""
+    asked_at: float = 0.0
+    """Unix seconds."""
+    for_ever: bool = False
+    """Its answer is kept until it is purged (a warm-up)."""
+    check: Check | None = None
+    """What the cache would have served, to be compared with the answer."""
     conversation: str = ""
     """See `PlanQuery.conversation`; empty where nothing keeps conversations together."""

@@ -12,43 +12,49 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from serve_app.accounting.ledger import Ledger
 from serve_app.accounting.prices import PriceList
-from serve_app.accounting.totals import Status
 from serve_app.admission.porter import Admission
-from serve_app.backends.execute import Answer, Executor
+from serve_app.backends.execute import Executor
 from serve_app.cache.base import Cache
-from serve_app.cache.key import fingerprint
-from serve_app.cache.lifetime import ttl_s
+from serve_app.cache.rules import Rulebook
 from serve_app.config.policy import Policy
 from serve_app.core.clock import Clock
 from serve_app.core.errors import (
     BadRequest,
     Blocked,
     GatewayError,
+    NotCached,
     NotFound,
     Overloaded,
     UpstreamFailed,
 )
-from serve_app.core.types import Chunk, Entry, Fill, Found, Lookup, Plan, Problem, Usage
+from serve_app.core.types import Chunk, Fill, Found, Plan, Problem, Usage
 from serve_app.filters.base import Filter
-from serve_app.passage import Ask, Facts, Passage, Reply, Rules
+from serve_app.flights.base import Call, Outcome
+from serve_app.flights.flights import Flights
+from serve_app.flights.seat import Seat
+from serve_app.passage import Ask, Control, Facts, Passage, Reply, Rules
 from serve_app.routing.base import Router
 from serve_app.sessions.conversation import Conversation, Recall
-from serve_app.steps.background import Background
+from serve_app.steps.beside import Beside
 from serve_app.steps.books import Books
+from serve_app.steps.caching import Caching
 from serve_app.steps.outgoing import OutputGuard
 from serve_app.steps.question import Warmth, conversation_of, plan_query
 from serve_app.steps.record import Record
-from serve_app.steps.replay import entry_from, replayed, replayed_whole
+from serve_app.steps.replay import Given, Stored, replayed, replayed_whole
+from serve_app.steps.supply import Supply
 from serve_app.wire import openai
 from serve_app.wire.agent import answered
 from serve_app.wire.reply import is_usage_only
 
-__all__ = ["Ask", "Facts", "Pipeline", "Reply", "Rooms", "Rules"]
+__all__ = ["Admission", "Ask", "Control", "Facts", "Pipeline", "Reply", "Rooms", "Rules"]
 
 
 class Rooms(Struct, frozen=True):
@@ -60,6 +66,7 @@ class Rooms(Struct, frozen=True):
     cache: Cache
     router: Router
     executor: Executor
+    flights: Flights
     ledger: Ledger
     clock: Clock
 
@@ -81,24 +88,72 @@ class Pipeline:
         self._books = Books(rooms.ledger)
         self._warmth = Warmth(rooms.clock)
         self._max_entry_bytes = max_entry_bytes
-        self.fills: Background[Fill] = Background("cache fills", rooms.cache.fill)
+        self.caching = Caching(rooms.cache, rooms.clock, rooms.flights.landed)
+        self.refreshes: Beside[Passage] = Beside("cache refreshes", self._refresh)
         self.reconfigure(policy, prices)
 
     def reconfigure(self, policy: Policy, prices: PriceList) -> None:
         """Apply a checked policy to the requests that come; running ones keep theirs."""
-        self._rules = Rules(policy, prices, policy.answer_scope())
+        self._rules = Rules(policy, prices, policy.answer_scope(), Rulebook(policy.cache))
 
     async def answer(self, ask: Ask) -> Reply:
         """Answer one request, or raise the `GatewayError` that says why not."""
-        way = Passage(ask, self._rules, Facts(), ask.request, Recall(ask.request))
+        way = self._begun(ask)
         await self._come_in(way)
-        entry = await self._look_up(way)
-        if entry is not None:
-            return await self._serve_entry(way, entry)
-        plan = await self._plan(way)
-        if plan.problem is not None:
-            raise _refusal(plan.problem)
-        return await self._deliver(way, await self._execute(way, plan))
+        self.caching.mark(way)
+        if (seat := self._under_way(way)) is not None:
+            return await self._deliver(way, seat)
+        found = await self.caching.look_up(way)
+        if found.entry is not None and way.check is None:
+            return await self._serve(way, found)
+        if ask.control.only_if_cached:
+            raise NotCached("No answer to this request is stored")
+        return await self._deliver(way, await self._source(way, found))
+
+    def _begun(self, ask: Ask) -> Passage:
+        return Passage(ask, self._rules, Facts(), ask.request, Recall(ask.request))
+
+    async def warm(self, ask: Ask, answer: str | None, *, is_admin: bool) -> tuple[str, bool]:
+        """Keep the answer to a request until it is purged.
+
+        Args:
+            answer: its text; None: it is asked for, if it is not there yet.
+
+        Returns:
+            Its fingerprint, and whether it is new.
+
+        Raises:
+            BadRequest: the policy keeps no answer to this request.
+            Blocked: tenants share it, and only an admin may say what they are told.
+            UpstreamFailed: there is an answer, but none to be kept.
+        """
+        way = self._begun(ask)
+        way.for_ever = True
+        await self._come_in(way)
+        self.caching.mark(way)
+        keeping, facts = way.keeping, way.facts
+        if keeping is None:
+            raise BadRequest("The policy keeps no answer to this request", param="request")
+        if answer is not None and keeping.scope != facts.identity.tenant and not is_admin:
+            raise Blocked("Only an admin key may answer for several tenants", code="admin_required")
+        entry = await self.caching.recall(way)
+        if entry is not None and not entry.expires_at:
+            return facts.fingerprint, False
+        source: Call = Given(answer) if answer is not None else await self._launch(way, [])
+        fill = await self._made(way, source)
+        if fill is None or not await self.caching.keep_now(fill):
+            raise UpstreamFailed("The answer is not one to be kept", code="not_kept")
+        return facts.fingerprint, True
+
+    async def _made(self, way: Passage, source: Call) -> Fill | None:
+        """An answer, read to its end and filtered like any other."""
+        guard, record = self._guard(way), Record(self._max_entry_bytes)
+        async with aclosing(source) as batches:
+            async for batch in batches:
+                record.add(batch if guard is None else await guard.check(batch))
+            outcome = source.outcome
+        rules = set() if guard is None else guard.rules
+        return self.caching.fill_of(way, record, outcome, rules)
 
     async def plan(self, ask: Ask) -> Plan:
         """What would be done with a request, and why; no backend is called.
@@ -106,7 +161,7 @@ class Pipeline:
         Raises:
             GatewayError: it would not come so far (admission, a filter).
         """
-        way = Passage(ask, self._rules, Facts(), ask.request, Recall(ask.request))
+        way = self._begun(ask)
         await self._come_in(way)
         return await self._plan(way)
 
@@ -130,6 +185,7 @@ class Pipeline:
             return
         texts = openai.texts_of(way.request, way.facts.identity.tenant)
         [verdict] = await self._rooms.filter.check_input([texts])
+        way.filter_rules = verdict.rules
         for finding in verdict.findings:
             way.ask.trail.note("input_filter", finding.action, rule=finding.rule)
         if verdict.action == "block":
@@ -144,23 +200,6 @@ class Pipeline:
         way.recall = await conversation.recall(tenant, way.ask.session, way.request)
         way.request = way.recall.request
 
-    async def _look_up(self, way: Passage) -> Entry | None:
-        if not way.rules.policy.cache.enabled:
-            return None
-        facts, tenant = way.facts, way.facts.identity.tenant
-        facts.fingerprint = fingerprint(way.request, tenant, way.rules.scope)
-        if not way.ask.read_cache:
-            facts.cache = "bypass"
-            return None
-        try:
-            [found] = await self._rooms.cache.lookup([Lookup(facts.fingerprint, tenant)])
-        except Overloaded as error:  # a cache that is away is a miss
-            found = Found("miss")
-            way.ask.trail.note("cache", "away", why=error.message)
-        facts.cache = found.level
-        way.ask.trail.note("cache", found.level)
-        return found.entry
-
     async def _plan(self, way: Passage) -> Plan:
         query = plan_query(way, self._warmth.of(way.conversation))
         [plan] = await self._rooms.router.plan([query])
@@ -168,11 +207,51 @@ class Pipeline:
         way.ask.trail.note("router", decision, plan=plan)
         return plan
 
-    async def _execute(self, way: Passage, plan: Plan) -> Answer:
+    # -------------------------------------------------------- where answers come from
+
+    def _under_way(self, way: Passage) -> Seat | None:
+        """A seat in the flight of an equal request of this process."""
+        keeping, control = way.keeping, way.ask.control
+        if keeping is None or not way.rules.policy.cache.single_flight:
+            return None
+        if not control.read or control.only_if_cached:
+            return None
+        flight = self._rooms.flights.find(keeping.scope, way.facts.fingerprint)
+        if flight is None:
+            way.holder = self._rooms.flights.new_holder()
+            return None
+        return flight.join()
+
+    async def _source(self, way: Passage, found: Found) -> Call:
+        """Who makes the answer: a call of our own, or one that others share."""
+        if not way.holder or way.keeping is None:
+            return await self._launch(way, [])
+        flights, scope, name = self._rooms.flights, way.keeping.scope, way.facts.fingerprint
+        launch = partial(self._launch, way)
+        if (flight := flights.find(scope, name)) is not None:  # begun while we looked
+            return flight.join()
+        if found.leads:
+            return flights.lead(scope, name, launch, holder=way.holder)
+        return flights.follow(scope, name, launch, recall=partial(self._recalled, way))
+
+    async def _recalled(self, way: Passage) -> Call | None:
+        """The answer that another replica just made and kept."""
+        entry = await self.caching.recall(way)
+        return None if entry is None else Stored(entry, streaming=way.request.streaming)
+
+    async def _launch(self, way: Passage, sent: list[list[Chunk]]) -> Supply:
+        """Plan and make the call.
+
+        Args:
+            sent: what readers have of an answer whose maker is gone; the call goes on from there.
+        """
+        plan = await self._plan(way)
+        if plan.problem is not None:
+            raise _refusal(plan.problem)
         ask, rules = way.ask, way.rules.policy.execution
         try:
-            return await self._rooms.executor.start(
-                plan, way.request, ask.trail, ask.deadline, rules, way.recall.shorten
+            answer = await self._rooms.executor.start(
+                plan, way.request, ask.trail, ask.deadline, rules, way.recall.shorten, sent=sent
             )
         except asyncio.CancelledError:
             self._books.unanswered(way, plan, "left")
@@ -180,14 +259,16 @@ class Pipeline:
         except GatewayError:
             self._books.unanswered(way, plan, "failed")
             raise
+        return Supply(way, answer, self._books, self._warmth)
 
     # ------------------------------------------------------------ the way out
 
-    async def _serve_entry(self, way: Passage, entry: Entry) -> Reply:
+    async def _serve(self, way: Passage, found: Found) -> Reply:
         """Replay a stored answer in the shape that was asked for; it costs nothing."""
-        facts = way.facts
+        facts, entry = way.facts, found.entry
+        assert entry is not None
         facts.backend, facts.model = entry.backend, entry.model
-        facts.age_s = max(0, int(self._rooms.clock.wall() - entry.stored_at))
+        facts.age_s, facts.is_stale = self.caching.age_s(entry), self.caching.is_stale(entry)
         usage = Usage(
             prompt_tokens=entry.prompt_tokens,
             completion_tokens=entry.completion_tokens,
@@ -196,17 +277,39 @@ class Pipeline:
         if way.recall.is_active:
             await self._remember(way, replayed_whole(entry).raw)
         self._books.replayed(facts, usage, saved_micro_usd=entry.cost_micro_usd)
+        if facts.is_stale:
+            self.refreshes.put(facts.fingerprint, way)
         if way.request.streaming:
             with_usage = way.request.wants_usage_chunk
             return Reply(facts, chunks=replayed(entry, with_usage=with_usage))
         return Reply(facts, whole=replayed_whole(entry))
 
-    async def _deliver(self, way: Passage, answer: Answer) -> Reply:
+    async def _refresh(self, old: Passage) -> None:
+        """Make the answer anew that was just served though it is stale; one replica does."""
+        facts = Facts(old.facts.identity, fingerprint=old.facts.fingerprint)
+        way = replace(old, facts=facts, recall=Recall(old.request), check=None)
+        if (seat := self._under_way(way)) is not None:
+            await seat.aclose()
+            return
+        way.ask = replace(old.ask, control=replace(old.ask.control, max_age_s=0))
+        found = await self.caching.look_up(way)
+        if found.leads:
+            async with aclosing(self._outgoing(way, await self._source(way, found))) as batches:
+                async for _ in batches:
+                    pass
+
+    async def _deliver(self, way: Passage, source: Call) -> Reply:
         facts = way.facts
-        _name(facts, answer)
-        chunks = self._outgoing(way, answer)
+        chunks = self._outgoing(way, source)
+        try:
+            if isinstance(source, Seat):
+                await source.begun()
+        except BaseException:
+            await source.aclose()
+            raise
+        facts.backend, facts.model = source.heading.backend, source.heading.model
         if way.request.streaming:
-            return Reply(facts, chunks=chunks, upstream=answer.chunks)
+            return Reply(facts, chunks=chunks, source=source)
         whole: Chunk | None = None
         async with aclosing(chunks):
             async for batch in chunks:
@@ -215,35 +318,49 @@ class Pipeline:
             raise UpstreamFailed(f"{facts.backend} sent an empty reply", code="empty_reply")
         return Reply(facts, whole=whole)
 
-    async def _outgoing(self, way: Passage, answer: Answer) -> AsyncGenerator[list[Chunk], None]:
-        """The answer on its way to the caller: filtered, remembered, accounted.
+    async def _outgoing(self, way: Passage, source: Call) -> AsyncGenerator[list[Chunk], None]:
+        """The answer on its way to the caller: filtered, remembered, kept.
 
-        Whatever happens (a failure in mid-stream, a caller that leaves), what was used is
-        settled; only a reply that came to its end is remembered and kept.
+        Only a reply that came to its end is remembered and kept.
         """
-        facts, record = way.facts, Record(self._max_entry_bytes)
-        status: Status = "failed"
+        facts = way.facts
         guard = self._guard(way)
+        record = self._record(way)
         strip_usage = way.request.streaming and not way.request.wants_usage_chunk
-        try:
-            async with aclosing(answer.chunks) as batches:
-                async for batch in batches:
-                    clean = batch if guard is None else await guard.check(batch)
+        async with aclosing(source) as batches:
+            async for batch in batches:
+                clean = batch if guard is None else await guard.check(batch)
+                if record is not None:
                     record.add(clean)
-                    if facts.first_content_ms is None:
-                        facts.first_content_ms = way.ask.trail.elapsed_ms()
-                    if out := _without_usage(clean) if strip_usage else clean:
-                        yield out
-            status = "ok"
+                if facts.first_content_ms is None:
+                    facts.first_content_ms = way.ask.trail.elapsed_ms()
+                if out := _without_usage(clean) if strip_usage else clean:
+                    yield out
+            outcome = source.outcome
+        if isinstance(source, Seat) and not source.leads:
+            self._books.shared(facts, outcome)
+        if record is not None:
             if way.recall.is_active:
                 await self._remember(way, record.body() if record.is_kept else None)
-        except (GeneratorExit, asyncio.CancelledError):
-            status = "left"
-            raise
-        finally:
-            self._close_books(way, record, answer, status)
-        if not (answer.recovered or record.skipped):  # as good as it could be, but not to repeat
-            self._keep(way, record)
+            self._land(way, source, record, outcome, set() if guard is None else guard.rules)
+
+    def _record(self, way: Passage) -> Record | None:
+        """What holds the reply; None where nobody wants it afterwards."""
+        if way.recall.is_active or (way.keeping is not None and way.ask.control.write):
+            return Record(self._max_entry_bytes)
+        return None
+
+    def _land(
+        self, way: Passage, source: Call, record: Record, outcome: Outcome, rules: set[str]
+    ) -> None:
+        """The answer is over: it is kept, once, by the first that read it to its end."""
+        if isinstance(source, Seat):
+            if not source.fills:
+                return
+            way.holder = source.holder
+        kept = self.caching.keep(way, record, outcome, rules)
+        if isinstance(source, Seat) and not kept and way.keeping is not None:
+            self._rooms.flights.landed(way.keeping.scope, way.facts.fingerprint, False)
 
     def _guard(self, way: Passage) -> OutputGuard | None:
         rules = way.rules.policy.filter
@@ -256,40 +373,6 @@ class Pipeline:
         way.facts.session_kept = body is not None and await self._rooms.conversation.remember(
             way.recall, answered(body)
         )
-
-    def _keep(self, way: Passage, record: Record) -> None:
-        """Hand the finished reply to the cache, unless it is not one to serve again."""
-        facts, request = way.facts, way.request
-        ttl = ttl_s(request, way.rules.policy.cache) if facts.fingerprint else 0
-        whole = record.is_complete or (
-            request.max_output_tokens is not None and record.ended_by_limit()
-        )
-        if way.ask.write_cache and ttl and whole and record.is_kept and not way.recall.shortened:
-            entry = entry_from(
-                record,
-                facts.usage or Usage(),
-                backend=facts.backend,
-                model=facts.model,
-                cost_micro_usd=facts.cost_micro_usd,
-                now=self._rooms.clock.wall(),
-                ttl_s=ttl,
-            )
-            self.fills.put(Fill(facts.fingerprint, entry, facts.identity.tenant))
-
-    def _close_books(self, way: Passage, record: Record, answer: Answer, status: Status) -> None:
-        """Account for a reply that is over, whatever ended it. Never waits."""
-        _name(way.facts, answer)
-        self._books.answered(way, record, answer, status)
-        if record.skipped:
-            way.ask.trail.note("stream", "skipped", events=record.skipped)
-        if status == "ok":
-            self._warmth.note(way.conversation, answer.candidate)
-
-
-def _name(facts: Facts, answer: Answer) -> None:
-    """Who answers; another one than at first, once a stream was recovered."""
-    facts.backend, facts.model = answer.candidate.backend, answer.candidate.model
-    facts.attempts = answer.attempts
 
 
 def _without_usage(chunks: list[Chunk]) -> list[Chunk]:

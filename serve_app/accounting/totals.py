@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-_HITS = frozenset({"l1", "l2", "semantic"})
+_HITS = frozenset({"l1", "l2", "semantic", "flight"})
 _NAME_CHARS = 128
 
 

@@ -35,6 +35,7 @@ class KeyRing:
     def __init__(self, policy: AdmissionPolicy) -> None:
         keys = [*policy.keys, *_read(policy.key_file)]
         self._require_key = policy.require_key
+        self._admins = {bytes.fromhex(digest) for digest in policy.admin_keys}
         self._identities = {bytes.fromhex(key.sha256): _identity(key) for key in keys}
         if len(self._identities) < len(keys):
             raise PolicyRejected(f"admission.keys: a key occurs twice: {_doubles(keys)}")
@@ -59,6 +60,14 @@ class KeyRing:
             "No API key provided. Send one in the header 'Authorization: Bearer KEY'.",
             code="missing_api_key",
         )
+
+    def is_admin(self, authorization: str | None, x_api_key: str | None) -> bool:
+        """Whether a caller has an admin key. Where no key is asked for and no admin key is set,
+        everybody who reaches the port is one."""
+        if not self._admins:
+            return not self._require_key
+        key = _bearer(authorization) or (x_api_key or "").strip()
+        return bool(key) and _digest(key) in self._admins
 
 
 def _bearer(authorization: str | None) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from serve_app.backends.attempt import Attempt
-from serve_app.backends.course import Begun
+from serve_app.backends.course import Begun, Course
 from serve_app.backends.errand import Errand
 from serve_app.backends.mended import Mended
 from serve_app.backends.recovery import Broken, Recovery
@@ -25,18 +25,28 @@ class Committed:
         "is_recovered",
     )  # fmt: skip
 
-    def __init__(self, begun: Begun, errand: Errand) -> None:
+    def __init__(self, begun: Begun, errand: Errand, sent: Sent | None = None) -> None:
         self._attempt: Attempt = begun.attempt
         self._next: Callable[[], Awaitable[list[Chunk]]] = begun.attempt.batches.__anext__
         self._errand = errand
         self._first: list[Chunk] | None = begun.first
-        request = errand.tries.request
-        has_one = request.streaming and (request.params.n or 1) == 1
-        self._sent = Sent(begun.first[0]) if has_one else None
+        if sent is None and _is_one(errand):
+            sent = Sent(begun.first[0])
+        self._sent = sent
         self._own_from = 0
         self._recovery: Recovery | None = None
         self._mended: Mended | None = None
         self.is_recovered = False
+
+    def goes_on(self, recovery: Recovery, mended: Mended) -> None:
+        """It is the rest of an answer that somebody else began."""
+        self._take(recovery, mended, self._sent.text() if self._sent is not None else "")
+
+    def _take(self, recovery: Recovery, mended: Mended, text: str) -> None:
+        self._recovery, self._mended = recovery, mended
+        self._attempt, self._next = mended.attempt, mended.next
+        self._own_from = 0 if mended.begins_anew else len(text)
+        self.is_recovered = True
 
     @property
     def candidate(self) -> Candidate:
@@ -89,9 +99,7 @@ class Committed:
         text = "" if sent is None else sent.text()
         own = text[self._own_from :]
         mended, batch = await self._recovery.resume(self._attempt, failed, sent, own)
-        self._attempt, self._next, self._mended = mended.attempt, mended.next, mended
-        self._own_from = 0 if mended.begins_anew else len(text)
-        self.is_recovered = True
+        self._take(self._recovery, mended, text)
         return batch
 
     def _tokens(self) -> int:
@@ -102,3 +110,50 @@ class Committed:
         """Close the call upstream; harmless after the end."""
         self._first = None
         await self._attempt.leave()
+
+
+def _is_one(errand: Errand) -> bool:
+    """True for a stream of one choice: what breaks off of it can be saved."""
+    request = errand.tries.request
+    return request.streaming and (request.params.n or 1) == 1
+
+
+class Over:
+    """The rest of an answer that callers have whole."""
+
+    is_recovered = True
+    given_tokens = 0
+
+    def __init__(self, candidate: Candidate) -> None:
+        self.candidate = candidate
+        self.broken: list[Broken] = []
+
+    async def __anext__(self) -> list[Chunk]:
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+async def taken_over(errand: Errand, batches: Sequence[list[Chunk]]) -> Committed | Over:
+    """The rest of an answer of which the maker is gone.
+
+    Args:
+        batches: what callers have of it.
+
+    Raises:
+        UpstreamFailed: nobody can go on with it; code `stream_interrupted`.
+        GatewayError: it had not begun, and nobody begins.
+    """
+    chunks = [chunk for batch in batches for chunk in batch]
+    if not any(chunk.has_content() for chunk in chunks):
+        return Committed(await Course(errand).first(), errand)
+    sent = Sent(chunks[0])
+    sent.add(chunks)
+    if sent.is_finished and _is_one(errand):
+        return Over(errand.plan.candidates[0])
+    recovery = Recovery(errand)
+    mended, batch = await recovery.take_over(sent if _is_one(errand) else None)
+    committed = Committed(Begun(mended.attempt, batch), errand, sent)
+    committed.goes_on(recovery, mended)
+    return committed

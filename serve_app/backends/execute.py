@@ -8,12 +8,12 @@ that the answer goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 
 from serve_app.backends.base import Backend
 from serve_app.backends.body import Prepare
-from serve_app.backends.committed import Committed
+from serve_app.backends.committed import Committed, Over, taken_over
 from serve_app.backends.course import Course
 from serve_app.backends.errand import Errand, Means
 from serve_app.backends.hedge import HedgeShare
@@ -23,7 +23,7 @@ from serve_app.backends.tries import Tries
 from serve_app.config.policy import ExecutionPolicy
 from serve_app.core.clock import Clock
 from serve_app.core.trail import Trail
-from serve_app.core.types import Candidate, ChatRequest, Plan
+from serve_app.core.types import Candidate, ChatRequest, Chunk, Plan
 from serve_app.vitals.book import Vitals
 
 __all__ = ["Answer", "Broken", "Executor", "Prepare"]
@@ -34,7 +34,7 @@ class Answer:
 
     __slots__ = ("_tries", "chunks")
 
-    def __init__(self, chunks: Committed, tries: Tries) -> None:
+    def __init__(self, chunks: Committed | Over, tries: Tries) -> None:
         self.chunks = chunks
         self._tries = tries
 
@@ -104,11 +104,15 @@ class Executor:
         deadline: float,
         rules: ExecutionPolicy,
         prepare: Prepare | None = None,
+        sent: Sequence[list[Chunk]] = (),
     ) -> Answer:
         """Try the candidates in order until one begins to answer.
 
         Args:
             deadline: monotonic seconds by which the whole answer must be there.
+            sent: batches of a streamed answer that a caller has, of which the maker is gone: the
+                answer goes on after them. Without text, tool call or refusal in them it begins
+                anew.
 
         Raises:
             BadRequest: a backend says that the request itself is wrong, its content policy
@@ -121,4 +125,6 @@ class Executor:
         """
         tries = Tries(request, trail, deadline, self._clock)
         errand = Errand(self._means, plan, tries, rules, prepare)
+        if sent and request.streaming:
+            return Answer(await taken_over(errand, sent), tries)
         return Answer(Committed(await Course(errand).first(), errand), tries)

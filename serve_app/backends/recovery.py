@@ -62,6 +62,22 @@ class Recovery:
                 return found
         raise tries.broken_off(broken, failed, since) from failed
 
+    async def take_over(self, sent: Sent | None) -> _Found:
+        """Who goes on with an answer of which the maker is gone, and the first batch of the rest.
+
+        Raises:
+            UpstreamFailed: nobody does; code `stream_interrupted`.
+        """
+        gone = AttemptFailed("transient", "the replica that made the answer is gone")
+        first = self._errand.plan.candidates[0]
+        since = self._errand.tries.lines()
+        if sent is not None and self._may_go_on(gone, sent):
+            self._left -= 1
+            found = await self._found(first, sent)
+            if found is not None:
+                return found
+        raise self._errand.tries.broken_off(first, gone, since)
+
     def _may_go_on(self, failed: AttemptFailed, sent: Sent) -> bool:
         rules = self._errand.rules
         if not rules.recover or self._left < 1 or failed.kind == "caller":

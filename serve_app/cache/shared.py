@@ -6,93 +6,166 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
+from serve_app.cache.barred import Barred
 from serve_app.cache.memory import is_expired
 from serve_app.cache.packing import Corrupt, pack, unpack
 from serve_app.core.clock import Clock
-from serve_app.core.types import Entry, Fill, Lookup
+from serve_app.core.types import Entry, Fill, Found, Lookup
 from serve_app.store import keys
-from serve_app.store.client import Command, Store
+from serve_app.store.client import Call, Command, Store, StoreUnavailable
 
-_PACK_IN_THREAD_BYTES: Final = 128 << 10
-"""Compressing more than this (about 2 ms) would hold up the event loop."""
+LEASE_MS: Final = 3000
+"""Life of a flight's lease; the flight renews it."""
 
-log = logging.getLogger(__name__)
+_IN_THREAD_BYTES: Final = 128 << 10
+"""Compressing more than this (about 2 ms), or reading it, would hold up the event loop."""
 
 _SPREAD: Final = 0.1
 """Answers stored together leave within this share of their life, so that they are not all made
 anew at one moment. Only ever earlier: nothing outlives its `expires_at`."""
 
+log = logging.getLogger(__name__)
+
 
 class Shared:
-    """Answers in Redis by tenant and fingerprint. Every call is one round trip.
+    """Answers in Redis by tenant and fingerprint. Every call is one round trip, seldom two.
 
     Args:
         store: the Redis.
         max_entry_bytes: a packed value that would be larger unpacked counts as corrupt.
-        clock: its wall time is compared with `expires_at`.
+        clock: its wall time is compared with `expires_at`, and gives an entry its age.
         rng: spreads the expiry.
+        barred: what was purged is neither found nor stored.
 
     Every method raises `StoreUnavailable`.
     """
 
     def __init__(
-        self, store: Store, max_entry_bytes: int, clock: Clock, rng: random.Random
+        self,
+        store: Store,
+        max_entry_bytes: int,
+        clock: Clock,
+        rng: random.Random,
+        barred: Barred,
     ) -> None:
         self._store = store
         self._max_entry_bytes = max_entry_bytes
         self._clock = clock
         self._rng = rng
+        self._barred = barred
 
-    async def get_many(self, batch: Sequence[Lookup]) -> list[Entry | None]:
-        """The entry for each lookup; a value that cannot be read is deleted and missed."""
-        names = [keys.cache_entry(item.tenant, item.fingerprint) for item in batch]
-        values = await self._values(names, {item.tenant for item in batch})
-        corrupt: list[str] = []
-        entries: list[Entry | None] = []
-        for name, value in zip(names, values, strict=True):
-            entry = None
-            try:
-                entry = self._living(value)
-            except Corrupt as error:
-                log.warning("deleting a stored answer that cannot be read: %s", error)
-                corrupt.append(name)
-            entries.append(entry)
-        if corrupt:
-            await self._store.pipeline([("DEL", name) for name in corrupt])
-        return entries
+    async def seek(self, batch: Sequence[Lookup]) -> list[Found]:
+        """The entry for each lookup. Where there is none that may be served, its holder tries to
+        take the flight's lease; `leads` says whether it did."""
+        values = await self._values(batch)
+        found: list[Found] = []
+        useless: list[Command] = []
+        late: list[int] = []
+        for at, (item, value) in enumerate(zip(batch, values, strict=True)):
+            if not isinstance(value, bytes):
+                found.append(Found("miss", leads=value != 0))
+                continue
+            entry, is_dead = await self._judged(item, value)
+            found.append(Found("miss" if entry is None else "l2", entry))
+            if is_dead:
+                useless.append(("DEL", keys.cache_entry(item.tenant, item.fingerprint)))
+            if entry is None and item.holder:
+                late.append(at)
+        if useless or late:
+            leads = await self._clear_and_claim(useless, [batch[at] for at in late])
+            for at, is_ours in zip(late, leads, strict=True):
+                found[at].leads = is_ours
+        return found
 
-    async def set_many(self, batch: Sequence[Fill]) -> None:
-        """Store entries; those that have expired are left out."""
+    async def fill(self, batch: Sequence[Fill]) -> list[bool]:
+        """Store entries and end their flights; False where one was refused."""
         now = self._clock.wall()
-        living = [fill for fill in batch if not is_expired(fill.entry, now)]
-        commands = [await self._command(fill, now) for fill in living]
-        if commands:
-            await self._store.pipeline(commands)
+        replies = await self._store.scripts("fill", [await self._call(fill, now) for fill in batch])
+        return [not isinstance(reply, StoreUnavailable) for reply in replies]
 
-    async def _values(self, names: list[str], tenants: set[str]) -> list[bytes | None]:
-        """One round trip. Keys of several tenants lie in several slots, where MGET may not go."""
-        if len(tenants) == 1:
-            return await self._store.get_many(names)
+    async def release(self, batch: Sequence[Lookup | Fill]) -> None:
+        """End flights that have nothing to store."""
+        calls = [(_names(item), (b"", 0, item.holder)) for item in batch if item.holder]
+        if calls:
+            await self._store.scripts("fill", calls)
+
+    async def _values(self, batch: Sequence[Lookup]) -> list[Any]:
+        """For each lookup: a value, None, or whether it took the lease as 1 or 0."""
+        claiming = [item for item in batch if item.holder]
+        if len(claiming) == len(batch):
+            return await self._take(batch)
+        if not claiming:
+            return await self._get(batch)
+        looking = [item for item in batch if not item.holder]
+        took, got = await asyncio.gather(self._take(claiming), self._get(looking))
+        taken, gotten = iter(took), iter(got)
+        return [next(taken) if item.holder else next(gotten) for item in batch]
+
+    async def _take(self, batch: Sequence[Lookup]) -> list[Any]:
+        calls: list[Call] = [(_names(item), (item.holder, LEASE_MS)) for item in batch]
+        return await self._store.scripts("seek", calls)
+
+    async def _get(self, batch: Sequence[Lookup]) -> list[Any]:
+        """Keys of several tenants lie in several slots, where MGET may not go."""
+        names = [keys.cache_entry(item.tenant, item.fingerprint) for item in batch]
+        if len({item.tenant for item in batch}) == 1:
+            return list(await self._store.get_many(names))
         return await self._store.pipeline([("GET", name) for name in names])
 
-    def _living(self, value: bytes | None) -> Entry | None:
-        if value is None:
-            return None
-        entry = unpack(value, self._max_entry_bytes)
-        return None if is_expired(entry, self._clock.wall()) else entry
+    async def _judged(self, item: Lookup, value: bytes) -> tuple[Entry | None, bool]:
+        """The entry if it may be served, and whether it never may again."""
+        try:
+            entry = await self._unpacked(value)
+        except Corrupt as error:
+            log.warning("deleting a stored answer that cannot be read: %s", error)
+            return None, True
+        if self._barred.bars(item.tenant, item.fingerprint, entry):
+            return None, True
+        now = self._clock.wall()
+        may_serve = not is_expired(entry, now) and is_young(entry, item.max_age_s, now)
+        return (entry if may_serve else None), False
 
-    async def _command(self, fill: Fill, now: float) -> Command:
-        name = keys.cache_entry(fill.tenant, fill.fingerprint)
-        value = await _packed(fill.entry)
-        if fill.entry.expires_at <= 0:
-            return ("SET", name, value)
-        left_s = (fill.entry.expires_at - now) * (1.0 - _SPREAD * self._rng.random())
-        return ("SET", name, value, "PX", max(1, int(left_s * 1000)))
+    async def _unpacked(self, value: bytes) -> Entry:
+        if len(value) > _IN_THREAD_BYTES:
+            return await asyncio.to_thread(unpack, value, self._max_entry_bytes)
+        return unpack(value, self._max_entry_bytes)
+
+    async def _clear_and_claim(
+        self, useless: Sequence[Command], claims: Sequence[Lookup]
+    ) -> list[bool]:
+        """Delete what is useless, and take the leases that a value stood in the way of."""
+        commands = list(useless)
+        for item in claims:
+            lease = keys.flight_lease(item.tenant, item.fingerprint)
+            commands += [("SET", lease, item.holder, "NX", "PX", LEASE_MS), ("GET", lease)]
+        with suppress(StoreUnavailable):
+            replies = await self._store.pipeline(commands)
+            holders = replies[len(useless) + 1 :: 2]
+            return [it.holder.encode() == held for it, held in zip(claims, holders, strict=True)]
+        return [True] * len(claims)
+
+    async def _call(self, fill: Fill, now: float) -> Call:
+        value, ttl_ms = await _packed(fill.entry), 0
+        if fill.entry.expires_at > 0:
+            left_s = (fill.entry.expires_at - now) * (1.0 - _SPREAD * self._rng.random())
+            ttl_ms = max(1, int(left_s * 1000))
+        return _names(fill), (value, ttl_ms, fill.holder)
+
+
+def is_young(entry: Entry, max_age_s: int | None, now: float) -> bool:
+    """Whether an entry is no older than somebody wants it."""
+    return max_age_s is None or now - entry.stored_at <= max_age_s
+
+
+def _names(item: Lookup | Fill) -> tuple[str, str]:
+    tenant, fingerprint = item.tenant, item.fingerprint
+    return keys.cache_entry(tenant, fingerprint), keys.flight_lease(tenant, fingerprint)
 
 
 async def _packed(entry: Entry) -> bytes:
-    if len(entry.payload) > _PACK_IN_THREAD_BYTES:
+    if len(entry.payload) > _IN_THREAD_BYTES:
         return await asyncio.to_thread(pack, entry)
     return pack(entry)

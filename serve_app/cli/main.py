@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from serve_app import __version__
+from serve_app.cli.cache import cache
 from serve_app.cli.chat import chat
 from serve_app.cli.doctor import doctor
 from serve_app.cli.down import down
@@ -35,6 +36,7 @@ app = typer.Typer(
 for command in (up, down, status, chat, reload, doctor):
     app.command()(command)
 app.add_typer(router)
+app.add_typer(cache)
 
 
 def _print_version(asked: bool) -> None:

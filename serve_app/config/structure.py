@@ -203,10 +203,32 @@ class ConversationSettings(Section):
     )
 
 
+class SemanticStructure(Section):
+    """The level that finds answers to alike questions; whether it is used is policy."""
+
+    embedder: str = Field(
+        default="minilm",
+        description="`minilm` (all-MiniLM-L6-v2 in int8, on a CPU), a folder with an ONNX model "
+        "and its tokenizer, or `backend/model` of a backend that embeds.",
+    )
+    index: Literal["exact", "ann"] = Field(
+        default="exact",
+        description="How vectors are searched: all of them, or by a graph (HNSW, usearch).",
+    )
+    ann_from: int = Field(
+        default=50_000, gt=0, description="With `ann`: partitions smaller than this stay exact."
+    )
+    bytes: int = Field(
+        default=256 << 20, gt=0, description="Vectors and questions in memory, per replica."
+    )
+    max_questions: int = Field(default=100_000, gt=0, description="In one partition.")
+
+
 class CacheStructure(Section):
     l1_bytes: int = Field(default=64 << 20, gt=0, description="In-process level, per replica.")
     l2: bool = Field(default=True, description="Redis level.")
     max_entry_bytes: int = Field(default=1 << 20, gt=0, description="Larger answers are not kept.")
+    semantic: SemanticStructure = SemanticStructure()
 
 
 class ServerSettings(Section):

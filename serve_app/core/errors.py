@@ -11,7 +11,8 @@
     |- ClientGone            499  nobody is left to answer
     |- UpstreamFailed        502  every candidate failed; the message has a line each
     |- Overloaded            503  full, draining, or a part is away; `retry_after_s`
-    `- DeadlineExceeded      504
+    |- DeadlineExceeded      504
+    `- NotCached             504  the caller wanted a stored answer or none
 
 `ingress/problems.py` is the only place that turns them into HTTP.
 """
@@ -126,6 +127,14 @@ class DeadlineExceeded(GatewayError):
     status = 504
     type = "timeout_error"
     code = "deadline_exceeded"
+
+
+class NotCached(GatewayError):
+    """`Cache-Control: only-if-cached`, and nothing is (RFC 9111, 5.2.1.7)."""
+
+    status = 504
+    type = "invalid_request_error"
+    code = "not_cached"
 
 
 class PolicyRejected(ValueError):

@@ -82,10 +82,14 @@ class StageReplica:
         if self._name == "router":
             self._sharing = self._maker.sharing(serve.get_replica_context().replica_id.unique_id)
             self._sharing.start()
+        if self._name == "cache":
+            made.start()
         collector.calm()
         return made
 
     async def __del__(self) -> None:
         if self._sharing is not None:
             await self._sharing.close()
+        if self._name == "cache" and self._stage is not None:
+            await self._stage.close()
         await self._maker.close()

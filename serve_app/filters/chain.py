@@ -7,10 +7,12 @@ trusted). The first rule that blocks decides. Output: personal data, see `stream
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
+from serve_app import __version__
 from serve_app.config.policy import FilterPolicy
 from serve_app.core.types import Finding, Released, Tail, Texts, Verdict
 from serve_app.filters.injection import Detector
@@ -18,7 +20,6 @@ from serve_app.filters.normalize import fold, original_ranges
 from serve_app.filters.stream import filter_tail
 from serve_app.filters.words import Lexicon, Span
 
-_ALLOW = Verdict()
 _CHECKED_ROLES = frozenset(["user", "tool", "function"])
 _REDACTED = "[REDACTED]"
 _OFF_LOOP_BYTES = 32_768
@@ -82,11 +83,18 @@ class _Rules:
         self._policy = policy
         self._detector = detector
         self._lexicon = Lexicon(policy.words if policy.enabled else ())
+        self._digest = self._named() if policy.enabled else ""
+        self._allow = Verdict(rules=self._digest)
+
+    def _named(self) -> str:
+        """Changes with whatever decides what is let through: policy, words, our own patterns."""
+        parts = (__version__, self._policy.model_dump_json(), self._lexicon.digest)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def judge(self, item: Texts) -> Verdict:
         """Apply the input rules to the texts of one request."""
         if not self._policy.enabled:
-            return _ALLOW
+            return self._allow
         if self._is_too_long(item):
             return _blocked("input_length", Counter({("input_length", "block"): 1}))
         texts = [
@@ -103,7 +111,9 @@ class _Rules:
         """Apply the output rules to one piece of an answer."""
         if not self._policy.enabled or self._policy.output_pii == "off":
             return Released(tail.held + tail.new, "")
-        return filter_tail(tail, self._policy.output_pii)
+        released = filter_tail(tail, self._policy.output_pii)
+        released.rules = self._digest
+        return released
 
     def _is_too_long(self, item: Texts) -> bool:
         limit = self._policy.max_input_chars
@@ -142,9 +152,11 @@ class _Rules:
         if blocking:
             return _blocked(f"words:{self._lexicon.lists[min(blocking)].name}", counts)
         if not redacted:
-            return Verdict(findings=_findings(counts)) if counts else _ALLOW
+            if not counts:
+                return self._allow
+            return Verdict(findings=_findings(counts), rules=self._digest)
         replaced = tuple(redacted.get(i, text) for i, text in enumerate(item.texts))
-        return Verdict("redact", "", _findings(counts), replaced)
+        return Verdict("redact", "", _findings(counts), replaced, self._digest)
 
 
 def _blocked(rule: str, counts: Counts) -> Verdict:

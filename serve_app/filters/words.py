@@ -6,6 +6,7 @@ policy arrives, never while a request waits.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -46,6 +47,8 @@ class Lexicon:
         for number, words in enumerate(self.lists):
             for word in _folded_words(words):
                 owners.setdefault(word, []).append(number)
+        self.digest = hashlib.sha256(repr(sorted(owners.items())).encode()).hexdigest()
+        """Names the words themselves, wherever they were read from."""
         self._owners = list(owners.values())
         self._automaton = ahocorasick_rs.AhoCorasick(list(owners)) if owners else None
 

@@ -11,6 +11,7 @@ from serve_app.ingress import desk as desks
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.house import HouseRoutes
 from serve_app.ingress.http import Exchange, Receive, Scope, Send
+from serve_app.ingress.pantry import PantryRoutes
 from serve_app.ingress.routes import Handler, Route, WorkRoutes
 from serve_app.observe.observer import Observer, RequestEnd
 from serve_app.wire.anthropic.problem import AnthropicErrors
@@ -29,6 +30,7 @@ class GatewayApp:
         self,
         work: WorkRoutes,
         house: HouseRoutes,
+        pantry: PantryRoutes,
         desk: Desk,
         observer: Observer,
         *,
@@ -40,6 +42,11 @@ class GatewayApp:
         self._models = house.model
         self._anthropic = AnthropicErrors()
         self._work: dict[str, Route] = work.table()
+        self._pantry: dict[str, tuple[str, Handler]] = {
+            "/v1/cache": ("DELETE", pantry.purge),
+            "/v1/cache/top": ("GET", pantry.top),
+            "/v1/cache/warm": ("POST", pantry.warm),
+        }
         self._house: dict[str, Handler] = {
             "/v1/models": house.models,
             "/health/liveness": house.liveness,
@@ -62,12 +69,9 @@ class GatewayApp:
         try:
             if (work := self._work.get(exchange.path)) is not None:
                 exchange.shape = work.shape
-                self._check_method(exchange, "POST")
-                self._desk.enter(exchange)
-                try:
-                    await work.handle(exchange)
-                finally:
-                    self._desk.leave()
+                await self._work_on(exchange, "POST", work.handle)
+            elif (room := self._pantry.get(exchange.path)) is not None:
+                await self._work_on(exchange, *room)
             else:
                 if b"anthropic-version" in exchange.headers:
                     exchange.shape = self._anthropic
@@ -91,6 +95,14 @@ class GatewayApp:
         finally:
             self._report(exchange, route, time.perf_counter() - began, error)
 
+    async def _work_on(self, exchange: Exchange, method: str, handle: Handler) -> None:
+        self._check_method(exchange, method)
+        self._desk.enter(exchange)
+        try:
+            await handle(exchange)
+        finally:
+            self._desk.leave()
+
     def _find_house(self, exchange: Exchange) -> tuple[str, Handler]:
         if (handler := self._house.get(exchange.path)) is not None:
             return exchange.path, handler
@@ -98,7 +110,7 @@ class GatewayApp:
             return "/v1/models/{id}", self._models
         raise NotFound(
             f"There is no {exchange.path[:80]!r}; see POST {', '.join(self._work)}, "
-            f"GET {', '.join(self._house)}"
+            f"GET {', '.join(self._house)}, and /v1/cache"
         )
 
     @staticmethod
@@ -114,12 +126,15 @@ class GatewayApp:
             task.uncancel()
         await exchange.problem(told)
 
+    def _is_known(self, route: str) -> bool:
+        return route in self._work or route in self._pantry or route.endswith("}")
+
     def _report(self, exchange: Exchange, route: str, duration_s: float, error: str) -> None:
         if route in self._house:
             return
         end = RequestEnd(
             trail=exchange.trail,
-            route=route if route in self._work or route.endswith("}") else "other",
+            route=route if self._is_known(route) else "other",
             status=exchange.status,
             duration_s=duration_s,
             error=error,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from serve_app.config.structure import ServerSettings
 from serve_app.core.clock import Clock
-from serve_app.core.types import ChatRequest, Plan
+from serve_app.core.types import ChatRequest, Identity, Plan
+from serve_app.ingress.control import control_of
 from serve_app.ingress.http import Exchange
-from serve_app.pipeline import Ask, Pipeline, Reply
+from serve_app.pipeline import Admission, Ask, Control, Pipeline, Reply
 
 
 class Clerk:
     """Asks the pipeline on behalf of an exchange."""
 
-    def __init__(self, pipeline: Pipeline, settings: ServerSettings, clock: Clock) -> None:
+    def __init__(
+        self, pipeline: Pipeline, admission: Admission, settings: ServerSettings, clock: Clock
+    ) -> None:
         self._pipeline = pipeline
+        self._admission = admission
         self._settings = settings
         self._clock = clock
 
@@ -33,17 +37,40 @@ class Clerk:
         """What would be done with a request; no backend is called."""
         return await self._pipeline.plan(self._ask(exchange, request, None))
 
+    async def warm(
+        self, exchange: Exchange, request: ChatRequest, answer: str | None, tags: tuple[str, ...]
+    ) -> tuple[str, bool]:
+        """Keep an answer until it is purged; see `Pipeline.warm`. It is found where the same
+        question is asked of `/v1/chat/completions`."""
+        ask = self._ask(exchange, request, None)
+        ask.path = "/v1/chat/completions"
+        ask.control = Control(tags=tags)
+        return await self._pipeline.warm(ask, answer, is_admin=self.is_admin(exchange))
+
+    def is_admin(self, exchange: Exchange) -> bool:
+        """Whether the caller may see and change what is of every tenant."""
+        return self._admission.is_admin(*_keys(exchange))
+
+    async def identify(self, exchange: Exchange) -> Identity:
+        """Admit a caller that asks for nothing of a model."""
+        return await self._admission.admit_to_desk(*_keys(exchange))
+
     def _ask(self, exchange: Exchange, request: ChatRequest, session: str | None) -> Ask:
-        ask = Ask(
+        authorization, api_key = _keys(exchange)
+        return Ask(
             request=request,
             trail=exchange.trail,
-            authorization=exchange.header(b"authorization"),
-            api_key=exchange.header(b"x-api-key"),
+            authorization=authorization,
+            api_key=api_key,
             session=session,
+            path=exchange.path,
+            control=control_of(
+                exchange.header(b"cache-control"), exchange.header(b"x-serve-app-cache-tags")
+            ),
             deadline=self._clock.monotonic() + self._settings.request_deadline_s,
         )
-        if (control := exchange.header(b"cache-control")) is not None:
-            control = control.lower()
-            ask.read_cache = "no-cache" not in control and "no-store" not in control
-            ask.write_cache = "no-store" not in control
-        return ask
+
+
+def _keys(exchange: Exchange) -> tuple[str | None, str | None]:
+    """The headers that may hold the caller's key."""
+    return exchange.header(b"authorization"), exchange.header(b"x-api-key")

@@ -5,6 +5,20 @@ from __future__ import annotations
 from serve_app.ingress.http import Headers
 from serve_app.pipeline import Facts
 
+_STORED = frozenset({"l1", "l2", "semantic"})
+
+_STATUS = {
+    "l1": b"serve-app; hit; detail=l1",
+    "l2": b"serve-app; hit; detail=l2",
+    "semantic": b"serve-app; hit; detail=semantic",
+    "flight": b"serve-app; fwd=miss; collapsed",
+    "miss": b"serve-app; fwd=miss",
+    "bypass": b"serve-app; fwd=request",
+}
+"""`Cache-Status` as in RFC 9211."""
+
+_STALE = b"serve-app; hit; detail=stale"
+
 
 def head(facts: Facts) -> Headers:
     """The headers of a reply.
@@ -22,7 +36,9 @@ def head(facts: Facts) -> Headers:
         headers.append((b"x-serve-app-cost-usd", usd(facts.cost_micro_usd).encode()))
     if facts.fingerprint:
         headers.append((b"x-serve-app-fingerprint", facts.fingerprint.encode()))
-    if facts.age_s or facts.cache in ("l1", "l2"):
+    if (status := _STATUS.get(facts.cache)) is not None:
+        headers.append((b"cache-status", _STALE if facts.is_stale else status))
+    if facts.cache in _STORED:
         headers.append((b"age", b"%d" % facts.age_s))
     if facts.session_kept is False:
         headers.append((b"x-serve-app-session", b"not-kept"))

@@ -9,9 +9,10 @@ from typing import Any
 from msgspec import Struct
 
 from serve_app.backends.base import Backend
+from serve_app.cache.base import Cache
 from serve_app.core.clock import Clock
-from serve_app.core.errors import NotFound
-from serve_app.core.types import Reading
+from serve_app.core.errors import NotFound, Overloaded
+from serve_app.core.types import CacheState, Reading
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.http import Exchange
 from serve_app.observe.metrics import CONTENT_TYPE, Metrics
@@ -50,6 +51,7 @@ class HouseRoutes:
         policy: Callable[[], PolicyState],
         lost: Callable[[], dict[str, int]],
         readings: Callable[[], list[tuple[str, str, Reading]]],
+        cache: Cache,
         desk: Desk,
         metrics: Metrics,
         observer: Observer,
@@ -63,6 +65,7 @@ class HouseRoutes:
         self._policy = policy
         self._lost = lost
         self._readings = readings
+        self._cache = cache
         self._desk = desk
         self._metrics = metrics
         self._observer = observer
@@ -118,8 +121,19 @@ class HouseRoutes:
         for what, count in self._lost().items():
             self._metrics.lose(what, count)
         self._metrics.show_vitals(self._readings())
+        if (state := await self._cache_state()) is not None:
+            self._metrics.show_cache(state)
         text = await asyncio.to_thread(self._metrics.render)
         await exchange.answer(200, text, [(b"content-type", CONTENT_TYPE.encode())])
+
+    async def _cache_state(self) -> CacheState | None:
+        """How the cache does; None: it does not say in time."""
+        try:
+            async with asyncio.timeout(_CHECK_LIMIT_S):
+                [state] = await self._cache.state([True])
+        except (TimeoutError, Overloaded):
+            return None
+        return state
 
     async def _checks(self) -> dict[str, Any]:
         now = self._clock.monotonic()

@@ -52,6 +52,7 @@ class Exchange:
         "headers",
         "method",
         "path",
+        "query",
         "reading_since",
         "request_id",
         "sending_since",
@@ -67,6 +68,7 @@ class Exchange:
     ) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.query: bytes = scope.get("query_string", b"")
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
         self._send = send

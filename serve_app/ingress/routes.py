@@ -11,15 +11,12 @@ from functools import partial
 
 from msgspec import Struct
 
-from serve_app.config.structure import ServerSettings
-from serve_app.core.clock import Clock
 from serve_app.core.types import ChatRequest
 from serve_app.ingress.agent import AgentChat
 from serve_app.ingress.clerk import Clerk
 from serve_app.ingress.heads import head
 from serve_app.ingress.http import JSON, OPENAI_ERRORS, Exchange
 from serve_app.ingress.several import answer_each, together
-from serve_app.pipeline import Pipeline
 from serve_app.routing.estimate import estimate_messages
 from serve_app.wire import completions, route
 from serve_app.wire.anthropic.count import countable
@@ -43,8 +40,8 @@ class Route(Struct, frozen=True):
 class WorkRoutes:
     """The routes that ask a model, or would."""
 
-    def __init__(self, pipeline: Pipeline, settings: ServerSettings, clock: Clock) -> None:
-        self._clerk = Clerk(pipeline, settings, clock)
+    def __init__(self, clerk: Clerk) -> None:
+        self._clerk = clerk
         self._agent = AgentChat(self._clerk)
 
     @property

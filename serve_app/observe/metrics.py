@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from serve_app.core.types import Reading
+from serve_app.core.types import CacheState, Reading
 from serve_app.observe.observer import RequestEnd
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -60,12 +60,34 @@ class Metrics:
             ["replica", *of_model],
             registry=self.registry,
         )
+        self.cache_entries = self._gauge(
+            "cache_entries", "Answers in the first level, and questions found by likeness", ["what"]
+        )
+        self.cache_bytes = self._gauge("cache_bytes", "Bytes of the first level's answers", [])
+        self.verified = self._gauge(
+            "cache_verified", "Would-be hits by likeness that were compared, of all replicas", []
+        )
+        self.wrong_share = self._gauge(
+            "cache_wrong_share",
+            "Estimated share of wrong hits by likeness, with its 95 % interval, of all replicas",
+            ["bound"],
+        )
         self.lost = Gauge(
             "serve_app_lost",
             "What had to be given up since this replica started, because a buffer was full",
             ["replica", "what"],
             registry=self.registry,
         )
+
+    def show_cache(self, state: CacheState) -> None:
+        """Show what the cache holds, and how often it is wrong."""
+        for what, count in (("l1", state.l1_entries), ("questions", state.questions)):
+            self.cache_entries.labels(self._replica, what).set(count)
+        self.cache_bytes.labels(self._replica).set(state.l1_bytes)
+        self.verified.labels(self._replica).set(state.verified)
+        shares = (state.wrong_share, state.wrong_low, state.wrong_high)
+        for which, share in zip(("estimate", "low", "high"), shares, strict=True):
+            self.wrong_share.labels(self._replica, which).set(share)
 
     def show_vitals(self, readings: Iterable[tuple[str, str, Reading]]) -> None:
         """Show how the backends' models are doing, as (backend, model, reading)."""
@@ -78,6 +100,9 @@ class Metrics:
     def lose(self, what: str, count: int) -> None:
         """Show how much of something was given up so far."""
         self.lost.labels(self._replica, what).set(count)
+
+    def _gauge(self, name: str, what: str, labels: list[str]) -> Gauge:
+        return Gauge(f"serve_app_{name}", what, ["replica", *labels], registry=self.registry)
 
     def _counter(self, name: str, what: str, labels: list[str]) -> Counter:
         return Counter(f"serve_app_{name}", what, ["replica", *labels], registry=self.registry)

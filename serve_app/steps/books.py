@@ -9,9 +9,10 @@ from serve_app.accounting.meter import cost_micro_usd, count_usage
 from serve_app.accounting.totals import Status
 from serve_app.backends.execute import Answer, Broken
 from serve_app.core.types import Plan, Usage
+from serve_app.flights.base import Outcome
 from serve_app.passage import Facts, Passage
 from serve_app.routing.estimate import estimate_tokens
-from serve_app.steps.record import Record
+from serve_app.steps.tally import Tally
 from serve_app.wire import openai
 
 
@@ -21,13 +22,13 @@ class Books:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def answered(self, way: Passage, record: Record, answer: Answer, status: Status) -> None:
+    def answered(self, way: Passage, tally: Tally, answer: Answer, status: Status) -> None:
         """A backend's reply is over. The caller sees the usage of one answer; paid is what each
         provider charges: what attempts that broke off had delivered, too, and what the last one
         was given to go on from as a part of its prompt."""
         facts = way.facts
-        facts.usage = record.usage or _counted(way, record)
-        paid = _paid(facts.usage, answer.given_tokens if record.usage else 0)
+        facts.usage = tally.usage or _counted(way, tally)
+        paid = _paid(facts.usage, answer.given_tokens if tally.usage else 0)
         facts.cost_micro_usd = _cost(way, facts.model, paid)
         self._enter(facts, paid, status)
         for part in answer.broken:
@@ -43,6 +44,17 @@ class Books:
         """The cache answered: it costs nothing and saves what the answer had cost."""
         facts.usage = usage
         self._enter(facts, usage, "ok", saved_micro_usd=saved_micro_usd)
+
+    def shared(self, facts: Facts, outcome: Outcome) -> None:
+        """The call of an equal request answered: it is paid for there."""
+        facts.cache, facts.attempts = "flight", 0
+        facts.backend, facts.model = outcome.backend, outcome.model
+        usage = Usage(
+            prompt_tokens=outcome.prompt_tokens,
+            completion_tokens=outcome.completion_tokens,
+            total_tokens=outcome.prompt_tokens + outcome.completion_tokens,
+        )
+        self.replayed(facts, usage, saved_micro_usd=outcome.cost_micro_usd)
 
     def _enter_broken(self, way: Passage, part: Broken) -> None:
         name = part.candidate
@@ -96,7 +108,7 @@ def _cost(way: Passage, model: str, usage: Usage) -> int:
     return cost_micro_usd(price, usage) if price is not None else 0
 
 
-def _counted(way: Passage, record: Record) -> Usage:
+def _counted(way: Passage, tally: Tally) -> Usage:
     """Usage where the backend gave none: counted by the same rule the router uses."""
     texts = openai.texts_of(way.request, way.facts.identity.tenant).texts
-    return count_usage(texts, record.tokens(estimate_tokens), estimate_tokens)
+    return count_usage(texts, tally.tokens(estimate_tokens), estimate_tokens)

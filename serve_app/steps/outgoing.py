@@ -42,6 +42,8 @@ class OutputGuard:
         self._held: dict[_Key, str] = {}
         self._thinks = False
         self.found: dict[str, int] = {}
+        self.rules: set[str] = set()
+        """Digests of the rules that were applied: more than one where a policy just changed."""
 
     async def check(self, chunks: list[Chunk]) -> list[Chunk]:
         """What of this batch (and of what was held before) may go out now."""
@@ -93,6 +95,7 @@ class OutputGuard:
         released: Released,
         ends: dict[_Key, int],
     ) -> None:
+        self.rules.add(released.rules)
         before = self._held.pop(key, "")
         if released.held:
             self._held[key] = released.held

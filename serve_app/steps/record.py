@@ -1,13 +1,9 @@
-"""What one reply amounted to: its chunks, usage and end, for the cache, the books, the history."""
+"""One reply as the caller got it: its chunks and its end, for the cache and the history."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from serve_app.core.types import Chunk, Usage
+from serve_app.core.types import Chunk
 from serve_app.wire.reply import collect, is_usage_only, payload
-
-_SAMPLE_CHARS = 1000
 
 _COMPLETE = frozenset({"stop", "tool_calls", "function_call"})
 
@@ -16,7 +12,7 @@ class Record:
     """Watches the chunks of one reply go by.
 
     Args:
-        max_bytes: from there on the chunks are no longer kept (only counted), so that no
+        max_bytes: from there on the chunks are no longer kept, so that no
             answer, however long, grows the process.
     """
 
@@ -25,30 +21,17 @@ class Record:
         self._chunks: list[Chunk] = []
         self._open: set[int] = set()
         self.finish_reasons: set[str] = set()
-        self.usage: Usage | None = None
-        self.skipped = 0
-        """Malformed events that the reply was read past."""
-        self._text_chars = 0
 
     def add(self, chunks: list[Chunk]) -> None:
         for chunk in chunks:
-            if chunk.usage is not None:
-                self.usage = chunk.usage
-            if chunk.skipped:
-                self.skipped += chunk.skipped
             for choice in chunk.choices:
-                self._note(choice.index, choice.finish_reason, choice.delta.content)
+                if choice.finish_reason is None:
+                    self._open.add(choice.index)
+                else:
+                    self._open.discard(choice.index)
+                    self.finish_reasons.add(choice.finish_reason)
             if self._room >= 0 and not is_usage_only(chunk):
                 self._keep(chunk)
-
-    def _note(self, index: int, finish_reason: str | None, content: str | None) -> None:
-        if content:
-            self._text_chars += len(content)
-        if finish_reason is None:
-            self._open.add(index)
-        else:
-            self._open.discard(index)
-            self.finish_reasons.add(finish_reason)
 
     def _keep(self, chunk: Chunk) -> None:
         self._room -= len(chunk.raw) or 256
@@ -86,15 +69,3 @@ class Record:
         if self.is_whole:
             return payload(self._chunks[0])
         return collect(self._chunks)
-
-    def tokens(self, count: Callable[[str], int]) -> int:
-        """Tokens of the reply's text; of one too long to keep, as of so many neutral characters.
-
-        Args:
-            count: tokens of a text.
-        """
-        if not self.is_kept:
-            return -(-self._text_chars * count("x" * _SAMPLE_CHARS) // _SAMPLE_CHARS)
-        return count(
-            "".join(choice.delta.content or "" for c in self._chunks for choice in c.choices)
-        )

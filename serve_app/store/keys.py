@@ -70,3 +70,47 @@ def vitals(kind: str) -> str:
 def probe(backend: str, model: str) -> str:
     """Held by the one replica that probes a model."""
     return f"{_VITALS}probe:{escape(backend)}:{escape(model)}"
+
+
+def flight_lease(tenant: str, fingerprint: str) -> str:
+    """Held by the flight that makes the answer to a request; its value is the holder."""
+    return _key(tenant, f"flight:{escape(fingerprint)}:lease")
+
+
+def flight_wanted(tenant: str, fingerprint: str) -> str:
+    """There while other replicas want to hear of a flight."""
+    return _key(tenant, f"flight:{escape(fingerprint)}:wanted")
+
+
+def flight_batches(tenant: str, fingerprint: str, origin: str) -> str:
+    """What a flight that is followed has said so far: a list, oldest first.
+
+    `origin` is its first holder: no two flights share a list, though they answer the same.
+    """
+    return _key(tenant, f"flight:{escape(fingerprint)}:batches:{escape(origin)}")
+
+
+def cache_entries(tenant: str = "", fingerprint: str = "") -> str:
+    """A pattern for SCAN: the stored answers of a tenant, of a fingerprint; empty: of all."""
+    owner = escape(tenant) if tenant else "*"
+    return f"{_PREFIX}{{{owner}}}:cache:{escape(fingerprint) if fingerprint else '*'}"
+
+
+def cache_purges() -> str:
+    """Stream of what was purged, for every replica; of no tenant."""
+    return f"{_PREFIX}{{[cache]}}:purges"
+
+
+def hot_questions(tenant: str, kind: str) -> str:
+    """Questions asked often; `kind` is `asked`, `hits`, `texts` or `faded`."""
+    return _key(tenant, f"hot:{kind}")
+
+
+def semantic_log(tenant: str, partition: str, embedder: str) -> str:
+    """Stream of what is known of the questions of a partition, as vectors of one embedder."""
+    return _key(tenant, f"alike:{escape(partition)}:{escape(embedder)}")
+
+
+def semantic_verdicts() -> str:
+    """Hash with how many would-be hits were compared, and how many were wrong; of no tenant."""
+    return f"{_PREFIX}{{[cache]}}:verdicts"

@@ -132,8 +132,8 @@ class _Choice:
         return choice
 
 
-def usage_event(model: str, prompt_tokens: int, completion_tokens: int) -> bytes:
-    """The payload of the event that `stream_options.include_usage` asks for."""
+def cached_usage_event(model: str, prompt_tokens: int, completion_tokens: int) -> bytes:
+    """The payload of the event that `stream_options.include_usage` asks for, of a stored answer."""
     return _encode(
         {
             "id": "",
@@ -145,6 +145,8 @@ def usage_event(model: str, prompt_tokens: int, completion_tokens: int) -> bytes
                 "prompt_tokens": prompt_tokens,
                 "completion_tokens": completion_tokens,
                 "total_tokens": prompt_tokens + completion_tokens,
+                "prompt_tokens_details": {"cached_tokens": prompt_tokens},
+                "cached": True,
             },
         }
     )

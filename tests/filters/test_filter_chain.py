@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from serve_app.config.policy import FilterPolicy, WordList
 from serve_app.core.errors import PolicyRejected
@@ -24,7 +25,12 @@ def user(*texts: str) -> Texts:
 
 async def judge(policy: FilterPolicy, item: Texts) -> Verdict:
     stage: Filter = FilterStage(policy)
-    return (await stage.check_input([item]))[0]
+    return bare((await stage.check_input([item]))[0])
+
+
+def bare(verdict: Verdict) -> Verdict:
+    """The verdict without the digest of the rules that made it."""
+    return replace(verdict, rules="")
 
 
 async def test_clean_text_is_allowed() -> None:
@@ -135,7 +141,7 @@ async def test_output_is_redacted_flagged_or_left_alone() -> None:
     outputs = {}
     for action in ("redact", "flag", "off"):
         stage = FilterStage(FilterPolicy.model_validate({"output_pii": action}))
-        outputs[action] = (await stage.check_output([tail]))[0]
+        outputs[action] = replace((await stage.check_output([tail]))[0], rules="")
     assert outputs["redact"] == Released("[EMAIL]", "", True, (Finding("pii:email", "redact"),))
     assert outputs["flag"] == Released("foo@bar.com", "", False, (Finding("pii:email", "flag"),))
     assert outputs["off"] == Released("foo@bar.com", "")
@@ -177,5 +183,26 @@ async def test_large_batches_leave_the_event_loop_free(text: str, on_the_loop: b
             return super().isascii()
 
     verdicts = await stage.check_input([user(Watched(text))])
-    assert verdicts == [Verdict()]
+    assert [bare(verdict) for verdict in verdicts] == [Verdict()]
     assert (threads == {threading.get_ident()}) is on_the_loop
+
+
+async def rules_of(policy: FilterPolicy) -> str:
+    """The digest that a question and an answer get from one stage; they must be one."""
+    stage = FilterStage(policy)
+    [verdict] = await stage.check_input([user("hi")])
+    [released] = await stage.check_output([Tail("", "hi", True)])
+    assert released.rules in (verdict.rules, "")
+    return verdict.rules
+
+
+async def test_results_name_the_rules_that_made_them(tmp_path: Path) -> None:
+    listed = tmp_path / "words.txt"
+    policy = FilterPolicy(words=[WordList(name="w", file=str(listed))])
+    listed.write_text("one\n")
+    first = await rules_of(policy)
+    assert first == await rules_of(policy)
+    listed.write_text("two\n")
+    assert await rules_of(policy) not in (first, "")
+    assert await rules_of(FilterPolicy(injection="flag")) != await rules_of(FilterPolicy())
+    assert await rules_of(FilterPolicy(enabled=False)) == ""

@@ -103,14 +103,14 @@ async def test_thinking(client: Any, provider: ScriptedProvider, streamed: bool)
 async def test_an_answer_of_the_cache_is_a_message_too(client: Any, house: Flow) -> None:
     first = await client.messages.create(**ASKED)
     again = await client.messages.with_raw_response.create(**ASKED)
-    assert again.headers["x-serve-app-cache"] == "l1"
-    assert await again.parse() == first
+    assert again.headers["x-serve-app-cache"] in ("l1", "flight")
+    assert (await again.parse()).content == first.content
     async with client.messages.stream(**ASKED) as stream:
         replayed = await stream.get_final_message()
     assert replayed.content[0].text == first.content[0].text
     assert replayed.usage.output_tokens == first.usage.output_tokens
     _, headers, _ = await house.chat("hello there", max_tokens=50)
-    assert headers["x-serve-app-cache"] == "l1", "the same question in OpenAI's shape"
+    assert headers["x-serve-app-cache"] in ("l1", "flight"), "the same question in OpenAI's shape"
 
 
 # -------------------------------------------------------------------- errors

@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from serve_app.core.types import Chunk, Entry, Usage
+from serve_app.flights.base import Outcome
 from serve_app.steps.record import Record
-from serve_app.steps.replay import entry_from, replayed, replayed_whole
+from serve_app.steps.replay import Life, entry_from, replayed, replayed_whole
+from serve_app.steps.tally import Tally
 
 
 def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> Chunk:
@@ -38,9 +40,8 @@ def recorded(chunks: list[Chunk], max_bytes: int = 1 << 20) -> Record:
 
 
 def entry(record: Record) -> Entry:
-    return entry_from(
-        record, USAGE, backend="b", model="m", cost_micro_usd=7, now=100.0, ttl_s=50
-    )  # fmt: skip
+    outcome = Outcome("b", "m", 1, prompt_tokens=3, completion_tokens=2, cost_micro_usd=7)
+    return entry_from(record, outcome, Life(100.0, 150.0))
 
 
 async def events(stored: Entry, *, with_usage: bool = False) -> list[Chunk]:
@@ -101,6 +102,26 @@ def test_the_way_a_reply_ended_decides(finish: str, complete: bool, by_limit: bo
 
 
 def test_a_long_reply_is_counted_but_not_kept() -> None:
-    record = recorded([chunk({"content": "x" * 100}) for _ in range(50)], max_bytes=1000)
-    assert not record.is_kept
-    assert record.tokens(len) == 5000
+    chunks = [chunk({"content": "x" * 100}) for _ in range(50)]
+    assert not recorded(chunks, max_bytes=1000).is_kept
+    tally = Tally()
+    tally.add(chunks)
+    assert tally.tokens(len) == 5000
+
+
+def test_usage_is_billed_as_the_backend_counted_it_and_malformed_events_are_known() -> None:
+    tally = Tally()
+    tally.add([*STREAM, Chunk(usage=USAGE, skipped=2)])
+    assert (tally.usage, tally.skipped) == (USAGE, 2)
+
+
+async def test_a_body_says_that_it_came_out_of_the_cache() -> None:
+    whole = chunk({"role": "assistant", "content": "Paris"}, "stop")
+    body = {"id": "c", "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5,
+            "prompt_tokens_details": {"audio_tokens": 0}}}  # fmt: skip
+    whole.raw, whole.whole = json.dumps(body).encode(), True
+    served = json.loads(replayed_whole(entry(recorded([whole]))).raw)
+    assert served["usage"] == {
+        "prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "cached": True,
+        "prompt_tokens_details": {"audio_tokens": 0, "cached_tokens": 3},
+    }  # fmt: skip

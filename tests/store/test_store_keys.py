@@ -53,3 +53,11 @@ def test_an_escaped_value_is_short_and_harmless(value: str) -> None:
 def test_a_long_value_and_the_text_of_its_digest_differ() -> None:
     long = "x" * 200
     assert keys.escape(keys.escape(long)) != keys.escape(long)
+
+
+def test_a_pattern_for_answers_holds_nothing_of_a_pattern_from_outside() -> None:
+    assert keys.cache_entries() == "serve-app:v1:{*}:cache:*"
+    assert keys.cache_entries("acme", "f") == keys.cache_entry("acme", "f")
+    pattern = keys.cache_entries("a*[b]?", "x*")
+    assert not set(pattern) & set("*?[]\\")
+    assert keys.cache_purges() != keys.cache_entry("[cache]", "purges")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.cache.tiers import CacheStage
+from serve_app.cache.stage import CacheStage
 from serve_app.config.policy import CachePolicy
 from serve_app.config.structure import CacheStructure, RedisSettings
 from serve_app.core.clock import FakeClock, SystemClock
@@ -106,6 +106,46 @@ async def test_switched_off_it_keeps_and_finds_nothing(level: Store | None) -> N
     assert await cache.fill([Fill("g", entry())]) == [False]
     cache.reconfigure(ON)
     assert (await cache.lookup([Lookup("g")]))[0].level == "miss"
+
+
+async def test_an_answer_is_of_its_tenant_alone(level: Store | None) -> None:
+    cache = stage(level)
+    await cache.fill([Fill("f", entry(b"a's"), "a"), Fill("f", entry(b"b's"), "b")])
+    found = await cache.lookup([Lookup("f", "a"), Lookup("f", "b"), Lookup("f", "c")])
+    assert [item.entry and item.entry.payload for item in found] == [b"a's", b"b's", None]
+
+
+async def test_an_older_answer_than_wanted_is_a_miss(level: Store | None) -> None:
+    clock = FakeClock()
+    cache = stage(level, clock)
+    old = entry()
+    old.stored_at = clock.wall() - 60
+    await cache.fill([Fill("f", old)])
+    for replica in (cache, stage(level, clock)) if level else (cache,):
+        ages = (59, 60, None, 0)
+        found = await replica.lookup([Lookup("f", max_age_s=age) for age in ages])
+        assert [item.entry is not None for item in found] == [False, True, True, False]
+
+
+async def test_a_stale_answer_is_found_until_its_end(level: Store | None) -> None:
+    clock = FakeClock()
+    cache = stage(level, clock)
+    stale = entry(expires_at=clock.wall() + 100)
+    stale.fresh_until = clock.wall() + 10
+    await cache.fill([Fill("f", stale)])
+    clock.advance(50)
+    assert (await cache.lookup([Lookup("f")]))[0].entry == stale
+    clock.advance(50)
+    assert (await cache.lookup([Lookup("f")]))[0].entry is None
+
+
+async def test_it_says_how_much_it_holds(level: Store | None) -> None:
+    cache = stage(level)
+    await cache.fill([Fill("f", entry())])
+    [state] = await cache.state([True])
+    assert state.l1_entries == 1
+    assert 500 < state.l1_bytes < 1000
+    assert (state.verified, state.wrong_low, state.wrong_high) == (0, 0.0, 1.0)
 
 
 async def test_the_newer_of_two_answers_is_found(level: Store | None) -> None:

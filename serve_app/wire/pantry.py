@@ -1,0 +1,128 @@
+"""What the cache's own routes take and give: queries and bodies to core types, and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from serve_app.core.errors import BadRequest
+from serve_app.core.types import ChatRequest, Hot, Purge
+from serve_app.wire import openai
+from serve_app.wire.checks import check_utf8, no_json, wrong_field
+
+MAX_TOP: Final = 1000
+_MAX_TERM: Final = 256
+_MAX_TERMS: Final = 16
+_TERMS: Final = ("tenant", "model", "tag", "fingerprint")
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
+
+Tag = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class PurgeQuery(Struct, frozen=True):
+    """`DELETE /v1/cache`: which answers, and whether of all tenants."""
+
+    purge: Purge
+    everywhere: bool
+
+
+class WarmQuery(Struct, frozen=True):
+    """`POST /v1/cache/warm`: a request, and its answer if that is not to be asked for now."""
+
+    request: ChatRequest
+    answer: str | None
+    tags: tuple[str, ...]
+
+
+class _Warm(Struct, frozen=True):
+    request: Raw
+    answer: Annotated[str, Meta(min_length=1)] | None = None
+    tags: Annotated[tuple[Tag, ...], Meta(max_length=16)] = ()
+
+
+_warm = msgspec.json.Decoder(_Warm)
+
+
+def decode_purge(query: bytes) -> PurgeQuery:
+    """Check the query of `DELETE /v1/cache`.
+
+    Raises:
+        BadRequest: a term that is unknown or impossible, or none at all: who means everything
+            says so.
+    """
+    terms = _terms(query, (*_TERMS, "all"))
+    everywhere = _is_true(terms.pop("all", "false"))
+    if not terms and not everywhere:
+        raise BadRequest(
+            f"Say which answers are to go: {', '.join(_TERMS)}, or all=true for everything"
+        )
+    if everywhere and "tenant" in terms:
+        raise BadRequest("all=true means every tenant; leave it or 'tenant' out", param="tenant")
+    if "fingerprint" in terms and not _FINGERPRINT.fullmatch(terms["fingerprint"]):
+        raise BadRequest("fingerprint is 64 hexadecimal digits", param="fingerprint")
+    return PurgeQuery(Purge(**terms), everywhere)
+
+
+def decode_top(query: bytes) -> tuple[str, int]:
+    """Tenant (empty: the caller's) and limit of `GET /v1/cache/top`.
+
+    Raises:
+        BadRequest: a term that is unknown or impossible.
+    """
+    terms = _terms(query, ("tenant", "limit"))
+    limit = terms.get("limit", "20")
+    if not (limit.isascii() and limit.isdigit() and 0 < int(limit[:9]) <= MAX_TOP):
+        raise BadRequest(f"limit is a number from 1 to {MAX_TOP}", param="limit")
+    return terms.get("tenant", ""), int(limit)
+
+
+def decode_warm(body: bytes) -> WarmQuery:
+    """Check the body of `POST /v1/cache/warm`.
+
+    Raises:
+        BadRequest: `param` is the path of the field at fault.
+    """
+    check_utf8(body)
+    try:
+        warm = _warm.decode(body)
+    except msgspec.ValidationError as error:
+        raise wrong_field(error) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise no_json(error) from None
+    try:
+        request = openai.decode(bytes(warm.request))
+    except BadRequest as error:
+        error.param = f"request.{error.param}" if error.param else "request"
+        raise
+    return WarmQuery(request, warm.answer, tuple(dict.fromkeys(warm.tags)))
+
+
+def listed(hot: Sequence[Hot]) -> dict[str, Any]:
+    """The body of `GET /v1/cache/top`."""
+    return {"object": "list", "data": list(hot)}
+
+
+def _terms(query: bytes, known: Sequence[str]) -> dict[str, str]:
+    """The terms of a query that are not empty; of a repeated one the last counts."""
+    try:
+        text = query.decode("ascii")
+        pairs = parse_qsl(text, max_num_fields=_MAX_TERMS, errors="strict")
+    except ValueError:
+        raise BadRequest("The query cannot be read") from None
+    for name, value in pairs:
+        if name not in known:
+            raise BadRequest(f"There is no {name[:40]!r} here; there are {', '.join(known)}")
+        if len(value) > _MAX_TERM:
+            raise BadRequest(f"{name} has {len(value)} characters; at most {_MAX_TERM}", param=name)
+    return dict(pairs)
+
+
+def _is_true(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise BadRequest("all is true or false", param="all")
+    return text == "true"
