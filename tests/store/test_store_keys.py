@@ -22,6 +22,9 @@ def test_every_key_of_a_tenant_has_the_same_hash_tag() -> None:
         keys.key_rate("t", "k"),
         keys.ledger_day("t", "2026-01-31", "user"),
         keys.ledger_writer("t", "w"),
+        keys.flight_lease("t", "f"),
+        keys.flight_wanted("t", "f"),
+        keys.flight_batches("t", "f", "replica.1"),
     ]
     assert {key[key.index("{") : key.index("}") + 1] for key in made} == {"{t}"}
 
