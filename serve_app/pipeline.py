@@ -103,7 +103,7 @@ class Pipeline:
         self.caching.mark(way)
         if (seat := self._under_way(way)) is not None:
             return await self._deliver(way, seat)
-        found = await self.caching.look_up(way)
+        found = await self._looked_up(way)
         if found.entry is not None and way.check is None:
             return await self._serve(way, found)
         if ask.control.only_if_cached:
@@ -222,14 +222,22 @@ class Pipeline:
             return None
         return flight.join()
 
+    async def _looked_up(self, way: Passage) -> Found:
+        """What the cache has. Who leaves meanwhile may have been given the lease of a flight."""
+        try:
+            return await self.caching.look_up(way)
+        except BaseException:
+            if way.holder and way.keeping is not None:
+                scope, name = way.keeping.scope, way.facts.fingerprint
+                self._rooms.flights.release(scope, name, way.holder)
+            raise
+
     async def _source(self, way: Passage, found: Found) -> Call:
         """Who makes the answer: a call of our own, or one that others share."""
         if not way.holder or way.keeping is None:
             return await self._launch(way, [])
         flights, scope, name = self._rooms.flights, way.keeping.scope, way.facts.fingerprint
         launch = partial(self._launch, way)
-        if (flight := flights.find(scope, name)) is not None:  # begun while we looked
-            return flight.join()
         if found.leads:
             return flights.lead(scope, name, launch, holder=way.holder)
         return flights.follow(scope, name, launch, recall=partial(self._recalled, way))

@@ -94,7 +94,7 @@ class Following:
     async def _hear(self, flight: Flight) -> Heard | None:
         """The news; None: Redis was away for too long."""
         keys = flight_keys(flight.tenant, flight.fingerprint, self._origin)
-        self._may_hold = self._taking if True else ""
+        self._may_hold = self._taking if self._known or self._is_recalled else ""
         try:
             async with TimeLimit(AWAY_S):
                 while True:

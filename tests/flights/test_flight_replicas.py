@@ -271,7 +271,9 @@ async def test_a_lease_of_which_no_flight_came_is_given_back(
     await until(lambda: redis.exists(LEASE) == 0)
 
 
-async def test_a_follower_whose_leader_is_in_its_own_process_joins_it(pair: list[Replica]) -> None:
+async def test_a_follower_whose_leader_is_in_its_own_process_joins_it(
+    pair: list[Replica], redis: Redis
+) -> None:
     """Replies to lookups may come in another order than Redis gave them."""
     one, _ = pair
     first, second = Upstream(), Upstream()
@@ -286,6 +288,38 @@ async def test_a_follower_whose_leader_is_in_its_own_process_joins_it(pair: list
     assert await read_all(lead) == ["a"]
     assert await read_all(early) == ["a"]
     assert not second.calls
+    assert not redis.keys("*:batches:*")  # it was not told by way of Redis
+
+
+async def test_who_leads_what_is_under_way_joins_it_and_gives_its_lease_back(
+    pair: list[Replica], redis: Redis
+) -> None:
+    one, _ = pair
+    upstream = Upstream()
+    lead = one.flights.lead(TENANT, FINGERPRINT, upstream.launch, holder="")
+    redis.set(LEASE, "mine")
+    other = one.flights.lead(TENANT, FINGERPRINT, upstream.launch, holder="mine")
+    await until(lambda: redis.exists(LEASE) == 0)
+    upstream.answer("a")
+    assert [await read_all(lead), await read_all(other)] == [["a"], ["a"]]
+    assert len(upstream.calls) == 1
+
+
+async def test_a_renewal_that_comes_after_the_landing_leaves_no_lease(
+    pair: list[Replica], redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve_app.flights.lease.LEASE_MS", 60_000)
+    one, _ = pair
+    upstream = Upstream()
+    lead = await seat_of(one, upstream)
+    await upstream.launched()
+    redis.client_pause(1500, all=False)  # scripts that write wait
+    await until(lambda: any("b" in client["flags"] for client in redis.client_list()))
+    upstream.answer("a")
+    assert await read_all(lead) == ["a"]
+    one.flights.landed(TENANT, FINGERPRINT, kept=True)
+    redis.client_unpause()
+    await until(lambda: redis.exists(LEASE) == 0)
 
 
 async def test_what_redis_lost_is_told_again(pair: list[Replica], redis: Redis) -> None:

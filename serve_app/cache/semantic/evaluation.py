@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
@@ -175,11 +175,13 @@ _ENTRY = Entry(False, b"{}", "eval", "eval", 0, 0, 0, 0.0, 0.0)
 
 
 def _request(side: str | list[Message]) -> ChatRequest:
-    messages: list[Any] = (
-        [{"role": "user", "content": side}] if isinstance(side, str) else msgspec.to_builtins(side)
-    )
+    said = [Message("user", side)] if isinstance(side, str) else side
+    messages = [
+        {name: value for name, value in msgspec.to_builtins(message).items() if value is not None}
+        for message in said
+    ]
     fields = {"model": Raw(b'"auto"'), "messages": Raw(msgspec.json.encode(messages))}
-    return ChatRequest(fields, ChatParams("auto", msgspec.convert(messages, list[Message])))
+    return ChatRequest(fields, ChatParams("auto", said))
 
 
 def shares(judged: Sequence[Judged]) -> Shares:
