@@ -24,7 +24,7 @@ from serve_app.cache.semantic.minilm import minilm
 from serve_app.cache.semantic.words import words_of
 
 DATA = Path(__file__).resolve().parent / "data"
-FILES = {"en": ("questions_en.jsonl",), "zh": ("questions_zh.jsonl",)}
+FILES = {"en": ("questions_en_a.jsonl", "questions_en_b.jsonl"), "zh": ("questions_zh.jsonl",)}
 
 SIGNS = np.array([-1, -1, -1, -1, -1, -1, -1, -1, 1, -1, -1, -1, 1, 1, -1, -1, 1])
 """Which way each feature may count."""

@@ -289,12 +289,16 @@ async def test_a_thousand_tenants_never_see_each_others_answers(
     names = [f"t{number}" for number in range(1000)]
     rules = policy(admission=keys(*names), cache={"semantic": SEMANTIC})
     async with open_flow(rules=rules) as flow:
-        for again in (False, True):
-            for name in names:
+
+        async def asks(some: list[str], *, again: bool) -> None:
+            for name in some:
                 body = asked("What is the capital of France?", user=f"<{name}>")
                 _, headers, reply = await post(flow, CHAT, bearer(name), **body)
                 assert f"<{name}>" in reply["choices"][0]["message"]["content"]
                 assert (headers["x-serve-app-cache"] in HITS) is again
+
+        for again in (False, True):
+            await asyncio.gather(*(asks(names[at::20], again=again) for at in range(20)))
     assert len(provider.log("ok")) == 1000
 
 

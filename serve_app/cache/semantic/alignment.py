@@ -33,13 +33,18 @@ def align(
 ) -> Alignment:
     """Pair the words of two questions: the surest ways first, each word once."""
     aligner = _Aligner(one, other)
-    aligner.pair("equal", lambda a, b: a.form == b.form)
+    aligner.pair("equal", _are_equal)
     aligner.pair("equal", lambda a, b: a.text.replace(" ", "") == b.text.replace(" ", ""))
     aligner.pair("same", lambda a, b: lexicon.are_same(a.form, b.form))
     aligner.glue()
     aligner.pair("form", _is_form)
     aligner.pair("typo", lambda a, b: is_typo(a, b, vocabulary))
     return aligner.found()
+
+
+def _are_equal(a: Item, b: Item) -> bool:
+    """The same form; of names the same text: Alien is not Aliens."""
+    return a.form == b.form and (a.text == b.text or not (a.is_name and b.is_name))
 
 
 class _Aligner:
@@ -117,7 +122,11 @@ _SUFFIXES = (
 
 def _is_form(a: Item, b: Item) -> bool:
     """True for forms of one word that the stemmer keeps apart: reserve, reservation."""
-    if not (a.weight and b.weight) or min(len(a.text), len(b.text)) < 5:
+    if (
+        not (a.weight and b.weight)
+        or (a.is_name and b.is_name)
+        or min(len(a.text), len(b.text)) < 5
+    ):
         return False
     at = 0
     for at in range(min(len(a.text), len(b.text)) + 1):
@@ -133,10 +142,17 @@ def is_typo(a: Item | Word, b: Item | Word, vocabulary: Vocabulary) -> bool:
         return False
     known = vocabulary.knows(a.text), vocabulary.knows(b.text)
     if known[0] == known[1]:
-        return not known[0] and len(a.text) > 6 and _undoubled(a.text) == _undoubled(b.text)
+        return not known[0] and _is_long_typo(a.text, b.text)
     wrong, right = (b.text, a.text) if known[0] else (a.text, b.text)
     room = 2 if len(right) >= 8 else 1
     return len(right) >= 3 and distance(wrong, right, room) <= room
+
+
+def _is_long_typo(one: str, other: str) -> bool:
+    """Of two rare words: letters doubled or not, or one edit in a long one."""
+    if len(one) > 6 and _undoubled(one) == _undoubled(other):
+        return True
+    return min(len(one), len(other)) >= 10 and distance(one, other, 1) <= 1
 
 
 def _undoubled(word: str) -> str:

@@ -57,6 +57,8 @@ def _reasons(one: Reading, other: Reading, found: Alignment, lexicon: Lexicon) -
         yield "direction"
     if _scrambled(one.items, found):
         yield "order"
+    if any(_is_identifier(item) for item in (*found.left_one, *found.left_other)):
+        yield "identifiers"
     if any(item.is_name and item.weight for item in (*found.left_one, *found.left_other)):
         yield "names"
 
@@ -89,11 +91,10 @@ def _is_negated(one: str, other: str) -> bool:
 
 _LOOSE = (
     {"how", "what"},
-    {"what", "how much"},
     {"what", "who"},
     {"what", "when"},
     {"what", "where"},
-    {"what", "why"},
+    {"what", "how much"},
     {"what", "how long"},
     {"what", "how far"},
     {"what", "how old"},
@@ -102,6 +103,7 @@ _LOOSE = (
     {"what", "how fast"},
     {"what", "how often"},
     {"when", "how long"},
+    {"what", "how to"},
 )
 
 
@@ -128,7 +130,9 @@ def _turned(one: Sequence[Item], other: Sequence[Item], found: Alignment) -> boo
 def _scrambled(one: Sequence[Item], found: Alignment) -> bool:
     """Words in another order than by one part going to the front: `A beats B`, `B beats A`."""
     places = [
-        pair.other for pair in sorted(found.pairs, key=lambda p: p.one) if one[pair.one].weight == 2
+        pair.other
+        for pair in sorted(found.pairs, key=lambda p: p.one)
+        if one[pair.one].weight == 2 and not one[pair.one].text.endswith("ly")
     ]
     breaks = sum(
         left > right for left, right in zip(places, [*places[1:], *places[:1]], strict=True)
@@ -139,3 +143,7 @@ def _scrambled(one: Sequence[Item], found: Alignment) -> bool:
 _DIRECTED = frozenset(
     "from to into onto before after than over under above below against via".split()
 )
+
+
+def _is_identifier(item: Item) -> bool:
+    return any(sign.isdigit() for sign in item.text)

@@ -123,8 +123,11 @@ class SemanticLevel:
         if not self._is_of_use(question.text):
             return None
         room = self._room(tenant, question.partition)
-        _, vector = await asyncio.gather(self._catch_up(room), self._embedded(question.text))
-        if vector is None or not len(room.partition):
+        await self._catch_up(room)
+        if not len(room.partition):  # most: embedding is what costs
+            return None
+        vector = await self._embedded(question.text)
+        if vector is None:
             return None
         near = await self._nearest(room.partition, vector)
         return self._judged(room.partition, question.text, near)

@@ -156,8 +156,8 @@ class _Splitter:
                 break
             self._at += 1
         value = total + current
-        if value == 1 and self._at == first + 1 and self._unit_ahead() is None:
-            self._others.append(self._words[first])  # `the right one`
+        if value == 1 and self._at == first + 1:
+            self._others.append(self._words[first])  # `the right one`, `one day`: a day
         else:
             self._counted(value)
 

@@ -52,7 +52,7 @@ _NEGATIONS = frozenset(
 
 _ROLES = frozenset(
     (
-        "从 到 向 给 把 被 比 "
+        "on 从 到 向 给 把 被 比 "
         "from to into onto before after with without than over under above below "
         "between for against by via through until since towards onto out off except"
     ).split()
@@ -69,7 +69,8 @@ _MARKS = {
     "was": "past", "were": "past", "did": "past", "will": "future", "if": "if", "unless": "if",
     "上": "上", "下": "下", "前": "前", "后": "后", "内": "内", "外": "外", "仅": "only",
     "只": "only", "全": "all", "每": "each", "最": "most", "更": "more", "再": "again",
-    "非": "not", "未": "not", "or": "or", "versus": "versus", "vs": "versus", "than": "than",
+    "非": "not", "未": "not", "or": "or", "than": "than", "everyth": "all",
+    "everything": "all", "everyon": "all", "everyone": "all",
 }  # fmt: skip
 
 
@@ -88,10 +89,10 @@ def read(text: str, lexicon: Lexicon, words: Sequence[Word] | None = None) -> Re
         opening=tuple(word.text for word in words[:length]),
         items=items,
         quantities=quantities,
-        negations=sum(word.text in _NEGATIONS for word in words),
+        negations=_negations(words[:length], items),
         marks=_marks(words[:length], items),
         code=code_of(text),
-        wants=_wanted(words),
+        wants=_wanted(words, length),
     )
 
 
@@ -99,6 +100,12 @@ def _marks(opening: Sequence[Word], items: Sequence[Item]) -> frozenset[str]:
     """What changes what is asked; a word inside a phrase does not count (`all inclusive`)."""
     seen = (*(word.stem for word in opening), *(item.form for item in items))
     return frozenset(_MARKS[form] for form in seen if form in _MARKS)
+
+
+def _negations(opening: Sequence[Word], items: Sequence[Item]) -> int:
+    return sum(word.text in _NEGATIONS for word in opening) + sum(
+        not _NEGATIONS.isdisjoint(item.text.split()) and item.weight > 0 for item in items
+    )
 
 
 _WANTED = {
@@ -123,8 +130,14 @@ _YES_OR_NO = frozenset(
 )
 
 
-def _wanted(words: Sequence[Word]) -> str:
-    """The first word that says what kind of answer is wanted."""
+def _wanted(words: Sequence[Word], opening: int) -> str:
+    """The first word that says what kind of answer is wanted.
+
+    Args:
+        opening: how many words the way of asking takes; `what causes` asks why.
+    """
+    if opening > 1 and words[opening - 1].stem == "caus":
+        return "why"
     for at, word in enumerate(words):
         after = words[at + 1].text if at + 1 < len(words) else ""
         if word.text in _WANTED:

@@ -20,10 +20,12 @@ _STEMMER = snowballstemmer.stemmer("english")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "‐": "-", "‑": "-", "–": "-"})
 
 _TOKEN = re.compile(
-    r"[a-z]+(?:'[a-z]+)?|\d+(?:[.,:/]\d+)*|[^\W\d_]+|[%$£€¥+*/=<>^&|#@~{}\[\]\\_-]|\S",
+    r"[a-z]+\d[a-z\d]*|[a-z]+(?:'[a-z]+)?|\d+(?:[.,:/]\d+)*|[^\W\d_]+"
+    r"|[%$£€¥+*/=<>^&|#@~{}\[\]\\_-]|\S",
     re.IGNORECASE,
 )
-"""Words with their apostrophe, numbers with what stands inside them, signs that mean something."""
+"""Words with digits in them (k8s), words with their apostrophe, numbers with what stands inside
+them, signs that mean something."""
 
 _CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 

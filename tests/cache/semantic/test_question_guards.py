@@ -31,7 +31,7 @@ FORBIDDEN = [
     ("scope", "Delete all my messages", "Delete only my messages"),
     ("scope", "Is it faster than a train?", "Is it as fast as a train?"),
     ("names", "Where is my order from Amazon?", "Where is my order from ASOS?"),
-    ("numbers", "How do I reset the XR200x?", "How do I reset the XR300x?"),
+    ("identifiers", "How do I reset the XR200x?", "How do I reset the XR300x?"),
     ("code", "What does `a = 1` do?", "What does `a = 2` do?"),
     ("language", "How do I cancel my order?", "怎么取消订单"),
 ]

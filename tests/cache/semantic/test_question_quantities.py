@@ -60,9 +60,10 @@ def test_different_numbers_stay_different(one: str, other: str) -> None:
     assert quantities(one) != quantities(other)
 
 
-def test_the_right_one_is_no_number_and_one_egg_is() -> None:
+def test_one_is_no_number_unless_it_is_written_as_one() -> None:
     assert quantities("which is the right one") == []
-    assert quantities("one day") == [Quantity(Fraction(1), "day")]
+    assert quantities("one day") == quantities("a day") == []
+    assert quantities("1 day") == [Quantity(Fraction(1), "day")]
 
 
 @given(st.integers(0, 999_999))
