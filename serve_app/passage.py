@@ -107,6 +107,8 @@ class Passage(Struct):
     keeping: Keeping | None = None
     """How its answer is kept; None: nothing is, and nothing is looked for."""
     question: Question | None = None
+    flight: str = ""
+    """Name of the flight that makes its answer: a stream and a body are two."""
     holder: str = ""
     """Under which name this request leads a flight."""
     asked_at: float = 0.0

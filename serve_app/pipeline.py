@@ -216,7 +216,7 @@ class Pipeline:
             return None
         if not control.read or control.only_if_cached:
             return None
-        flight = self._rooms.flights.find(keeping.scope, way.facts.fingerprint)
+        flight = self._rooms.flights.find(keeping.scope, way.flight)
         if flight is None:
             way.holder = self._rooms.flights.new_holder()
             return None
@@ -228,7 +228,7 @@ class Pipeline:
             return await self.caching.look_up(way)
         except BaseException:
             if way.holder and way.keeping is not None:
-                scope, name = way.keeping.scope, way.facts.fingerprint
+                scope, name = way.keeping.scope, way.flight
                 self._rooms.flights.release(scope, name, way.holder)
             raise
 
@@ -236,7 +236,7 @@ class Pipeline:
         """Who makes the answer: a call of our own, or one that others share."""
         if not way.holder or way.keeping is None:
             return await self._launch(way, [])
-        flights, scope, name = self._rooms.flights, way.keeping.scope, way.facts.fingerprint
+        flights, scope, name = self._rooms.flights, way.keeping.scope, way.flight
         launch = partial(self._launch, way)
         if found.leads:
             return flights.lead(scope, name, launch, holder=way.holder)
@@ -316,6 +316,8 @@ class Pipeline:
             await source.aclose()
             raise
         facts.backend, facts.model = source.heading.backend, source.heading.model
+        if isinstance(source, Seat) and not source.leads:
+            facts.cache = "flight"
         if way.request.streaming:
             return Reply(facts, chunks=chunks, source=source)
         whole: Chunk | None = None
@@ -368,7 +370,7 @@ class Pipeline:
             way.holder = source.holder
         kept = self.caching.keep(way, record, outcome, rules)
         if isinstance(source, Seat) and not kept and way.keeping is not None:
-            self._rooms.flights.landed(way.keeping.scope, way.facts.fingerprint, False)
+            self._rooms.flights.landed(way.keeping.scope, way.flight, False)
 
     def _guard(self, way: Passage) -> OutputGuard | None:
         rules = way.rules.policy.filter

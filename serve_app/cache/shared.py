@@ -139,7 +139,7 @@ class Shared:
         """Delete what is useless, and take the leases that a value stood in the way of."""
         commands = list(useless)
         for item in claims:
-            lease = keys.flight_lease(item.tenant, item.fingerprint)
+            lease = keys.flight_lease(item.tenant, item.flight or item.fingerprint)
             commands += [("SET", lease, item.holder, "NX", "PX", LEASE_MS), ("GET", lease)]
         with suppress(StoreUnavailable):
             replies = await self._store.pipeline(commands)
@@ -161,8 +161,8 @@ def is_young(entry: Entry, max_age_s: int | None, now: float) -> bool:
 
 
 def _names(item: Lookup | Fill) -> tuple[str, str]:
-    tenant, fingerprint = item.tenant, item.fingerprint
-    return keys.cache_entry(tenant, fingerprint), keys.flight_lease(tenant, fingerprint)
+    lease = keys.flight_lease(item.tenant, item.flight or item.fingerprint)
+    return keys.cache_entry(item.tenant, item.fingerprint), lease
 
 
 async def _packed(entry: Entry) -> bytes:

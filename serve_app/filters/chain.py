@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 from serve_app import __version__
 from serve_app.config.policy import FilterPolicy
 from serve_app.core.types import Finding, Released, Tail, Texts, Verdict
+from serve_app.filters.clean import CleanTexts
 from serve_app.filters.injection import Detector
 from serve_app.filters.normalize import fold, original_ranges
 from serve_app.filters.stream import filter_tail
@@ -51,8 +52,17 @@ class FilterStage:
         self._rules = _Rules(policy, self._detector)
 
     async def check_input(self, batch: list[Texts]) -> list[Verdict]:
-        size = sum(_size(text) for item in batch for text in item.texts)
-        return await _apply(self._rules.judge, batch, size)
+        rules = self._rules
+        names = [rules.clean.name(item) for item in batch]
+        known = [name is not None and name in rules.clean for name in names]
+        waiting = [item for item, is_known in zip(batch, known, strict=True) if not is_known]
+        size = sum(_size(text) for item in waiting for text in item.texts)
+        judged = iter(await _apply(rules.judge, waiting, size))
+        verdicts = [rules.allow if is_known else next(judged) for is_known in known]
+        for name, verdict in zip(names, verdicts, strict=True):
+            if name is not None and verdict is rules.allow:
+                rules.clean.add(name)
+        return verdicts
 
     async def check_output(self, batch: list[Tail]) -> list[Released]:
         size = sum(_size(tail.held) + _size(tail.new) for tail in batch)
@@ -77,14 +87,16 @@ class _Text(NamedTuple):
 
 
 class _Rules:
-    """Everything one policy decides. Never changes, so threads may share it."""
+    """Everything one policy decides. What it decides never changes, so threads may share it."""
 
     def __init__(self, policy: FilterPolicy, detector: Detector) -> None:
         self._policy = policy
         self._detector = detector
         self._lexicon = Lexicon(policy.words if policy.enabled else ())
         self._digest = self._named() if policy.enabled else ""
-        self._allow = Verdict(rules=self._digest)
+        self.allow = Verdict(rules=self._digest)
+        """Nothing was found."""
+        self.clean = CleanTexts()
 
     def _named(self) -> str:
         """Changes with whatever decides what is let through: policy, words, our own patterns."""
@@ -94,7 +106,7 @@ class _Rules:
     def judge(self, item: Texts) -> Verdict:
         """Apply the input rules to the texts of one request."""
         if not self._policy.enabled:
-            return self._allow
+            return self.allow
         if self._is_too_long(item):
             return _blocked("input_length", Counter({("input_length", "block"): 1}))
         texts = [
@@ -153,7 +165,7 @@ class _Rules:
             return _blocked(f"words:{self._lexicon.lists[min(blocking)].name}", counts)
         if not redacted:
             if not counts:
-                return self._allow
+                return self.allow
             return Verdict(findings=_findings(counts), rules=self._digest)
         replaced = tuple(redacted.get(i, text) for i, text in enumerate(item.texts))
         return Verdict("redact", "", _findings(counts), replaced, self._digest)

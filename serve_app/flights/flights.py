@@ -43,7 +43,9 @@ class Flights:
     def __init__(self, store: Store | None, replica: str, clock: Clock, *, max_bytes: int) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
-        self._holders = (f"{escape(replica)}.{secrets.token_hex(4)}.{number}" for number in count())
+        # Random once: for each flight it would be a call of the system, 8 % of a cache hit.
+        mark = f"{escape(replica)}.{secrets.token_hex(8)}"
+        self._holders = (f"{mark}.{number}" for number in count())
         self._leases = None if store is None else Leases(store, clock)
         self._hearing = None if store is None else Hearing(store)
         self._known: dict[tuple[str, str], Flight] = {}

@@ -51,6 +51,7 @@ class Caching:
         way.keeping = keeping
         way.asked_at = self._clock.wall()
         way.facts.fingerprint = found.exact
+        way.flight = f"{found.exact}.stream" if way.request.streaming else found.exact
         if found.question is not None:
             life_s = min(keeping.semantic_ttl_s, keeping.life_s(way.request))
             way.question = replace(found.question, ttl_s=0 if way.for_ever else life_s)
@@ -64,7 +65,12 @@ class Caching:
             way.facts.cache = "bypass"
             return _MISS
         lookup = Lookup(
-            way.facts.fingerprint, keeping.scope, control.max_age_s, way.holder, way.question
+            way.facts.fingerprint,
+            keeping.scope,
+            control.max_age_s,
+            way.holder,
+            way.flight,
+            way.question,
         )
         found = _MISS
         try:
@@ -138,6 +144,7 @@ class Caching:
             entry_from(record, outcome, self._life(way, keeping)),
             keeping.scope,
             way.holder,
+            way.flight,
             way.asked_at,
             way.question,
             way.check,
@@ -163,4 +170,4 @@ class Caching:
             pass
         finally:
             for fill, is_kept in zip(fills, kept, strict=True):
-                self._landed(fill.tenant, fill.fingerprint, is_kept)
+                self._landed(fill.tenant, fill.flight or fill.fingerprint, is_kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import time
 from typing import Any
 
@@ -145,11 +146,23 @@ async def test_equal_requests_at_once_make_one_call(
         replies = await asyncio.gather(*(ask(flow, stream=stream) for _ in range(40)))
         said = [events(reply[2]) if stream else reply[2]["choices"] for reply in replies]
         assert all(one == said[0] for one in said)
-        levels = sorted(reply[1]["x-serve-app-cache"] for reply in replies)
+        levels = [reply[1]["x-serve-app-cache"] for reply in replies]
         async with flow.http.get("/metrics") as answer:
             assert 'level="flight"' in await answer.text()
-    assert levels.count("miss") <= 40
+    assert levels.count("miss") == 1
+    assert levels.count("flight") == 39
     assert len(provider.log("ok")) == 1
+
+
+async def test_a_stream_and_a_body_are_two_flights_of_one_answer(
+    flow: Flow, provider: ScriptedProvider
+) -> None:
+    provider.script("ok", "slow-300ms")
+    replies = await asyncio.gather(*(ask(flow, stream=number % 2 == 0) for number in range(20)))
+    streams = {json.dumps(events(reply[2])) for reply in replies[::2]}
+    bodies = {json.dumps(reply[2]["choices"]) for reply in replies[1::2]}
+    assert (len(streams), len(bodies)) == (1, 1)
+    assert len(provider.log("ok")) == 2
 
 
 async def test_the_one_who_asked_first_may_leave(flow: Flow, provider: ScriptedProvider) -> None:

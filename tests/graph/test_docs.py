@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -44,6 +45,9 @@ def workplace(personal: Instance, tmp_path_factory: pytest.TempPathFactory) -> P
     """A folder with the files that the pages speak of."""
     folder = tmp_path_factory.mktemp("docs")
     shutil.copy(ROOT / "tests/data/router_labels.jsonl", folder / "labelled.jsonl")
+    shutil.copy(ROOT / "tests/data/semantic_conversations.jsonl", folder / "pairs.jsonl")
+    question = {"question": "When are you open?", "answer": "From 9 to 5.", "tags": ["faq"]}
+    (folder / "faq.jsonl").write_text(json.dumps(question))
     done = personal.run("router", "train", "labelled.jsonl", "--out", "router.npz", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder

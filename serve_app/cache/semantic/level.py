@@ -122,7 +122,7 @@ class SemanticLevel:
         """The most alike question whose answer may do; None: there is none."""
         if not self._is_of_use(question.text):
             return None
-        room = self._room(tenant, question.partition)
+        room = self.room(tenant, question.partition)
         await self._catch_up(room)
         if not len(room.partition):  # most: embedding is what costs
             return None
@@ -155,7 +155,7 @@ class SemanticLevel:
             size=len(entry.payload),
             cost_micro_usd=entry.cost_micro_usd,
         )
-        await self._record(self._room(tenant, question.partition), added)
+        await self._record(self.room(tenant, question.partition), added)
         self._make_room()
 
     async def check(self, tenant: str, fill: Fill, served: Entry) -> None:
@@ -163,7 +163,7 @@ class SemanticLevel:
         question, check = fill.question, fill.check
         if question is None or check is None:
             return
-        room = self._room(tenant, question.partition)
+        room = self.room(tenant, question.partition)
         known = room.partition.known.get(check.fingerprint)
         fresh, old = said(fill.entry), said(served)
         if known is None or fresh is None or old is None:
@@ -258,7 +258,7 @@ class SemanticLevel:
 
     # ------------------------------------------------------------------ partitions
 
-    def _room(self, tenant: str, partition: str) -> Room:
+    def room(self, tenant: str, partition: str) -> Room:
         room = self._rooms.get((tenant, partition))
         if room is None:
             most = self._structure.max_questions
