@@ -159,9 +159,12 @@ def _undoubled(word: str) -> str:
     return "".join(letter for at, letter in enumerate(word) if word[at - 1 : at] != letter)
 
 
-def put_right(words: Sequence[Word], by: Sequence[Word], vocabulary: Vocabulary) -> list[Word]:
-    """The words with misspellings replaced by the words of the other question that they mean."""
+def put_right(words: Sequence[Word], by: Sequence[Word], vocabulary: Vocabulary) -> Sequence[Word]:
+    """The words with misspellings replaced by the words of the other question that they mean; the
+    same sequence if there are none."""
     known = {word.text for word in by}
+    if all(word.text in known or vocabulary.knows(word.text) for word in words):
+        return words
     fixed: list[Word] = []
     for word in words:
         if word.text in known or vocabulary.knows(word.text) or not word.text.isalpha():

@@ -32,6 +32,9 @@ WEIGHTS: Final = Path(__file__).resolve().parent / "judge.json"
 _KNOWN_SHARE: Final = 0.6
 """English has so many words of its vocabulary; a text with fewer is in another language."""
 
+_REMEMBERED: Final = 20_000
+"""Questions whose reading is kept: some kilobytes each."""
+
 _SAME_ANSWER: Final = 0.85
 """Cosine from which two answers in other words say the same."""
 
@@ -76,6 +79,7 @@ class PairJudge:
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
         self._file = weights
+        self._readings: dict[tuple[int, str], Reading] = {}
 
     def score(self, asked: Sample, stored: Sample, cosine: float) -> float:
         """See `Judge.score`."""
@@ -123,9 +127,23 @@ class PairJudge:
         """Both questions read, the misspellings of each put right by the other, and their words
         paired."""
         vocabulary = self.vocabulary
-        a = read(asked, lexicon, put_right(one, other, vocabulary))
-        b = read(stored, lexicon, put_right(other, one, vocabulary))
+        a = self._read(asked, lexicon, one, put_right(one, other, vocabulary))
+        b = self._read(stored, lexicon, other, put_right(other, one, vocabulary))
         return a, b, align(a.items, b.items, lexicon, vocabulary)
+
+    def _read(
+        self, text: str, lexicon: Lexicon, words: Sequence[Word], right: Sequence[Word]
+    ) -> Reading:
+        """A question, read; one without misspellings is remembered."""
+        if right is not words:
+            return read(text, lexicon, right)
+        key = (id(lexicon), text)
+        known = self._readings.get(key)
+        if known is None:
+            if len(self._readings) >= _REMEMBERED:
+                self._readings.clear()
+            known = self._readings[key] = read(text, lexicon, words)
+        return known
 
     def lexicon(self, language: str) -> Lexicon:
         return self._lexicons.get(language, self._lexicons["en"])
@@ -155,6 +173,6 @@ class PairJudge:
         )
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=_REMEMBERED)
 def _words(text: str) -> tuple[Word, ...]:
     return tuple(words_of(text))

@@ -33,8 +33,11 @@ from serve_app.store.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-_NEAREST: Final = 8
-"""So many are judged."""
+_NEAREST: Final = 4
+"""So many are judged: in the pairs at hand the right one is the nearest, or there is none."""
+
+_LEAST_COSINE: Final = 0.3
+"""Less than any two questions that one answer serves."""
 
 _REST_S: Final = 10.0
 """After the embedder failed it is left alone for so long."""
@@ -234,7 +237,8 @@ class SemanticLevel:
             names = await asyncio.to_thread(index.search, vector, _NEAREST)
         else:
             names = index.search(vector, _NEAREST)
-        near = partition.nearest(vector, names, self._clock.wall())
+        nearest = partition.nearest(vector, names, self._clock.wall())
+        near = [one for one in nearest if one.cosine >= _LEAST_COSINE]
         self._times["search"].append((time.perf_counter() - began) * 1e6)
         return near
 
