@@ -98,9 +98,13 @@ class Ledger:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="ledger")
 
     async def flush(self) -> bool:
-        """Take everything to Redis. False if some of it has to wait: Redis is away."""
+        """Take everything to Redis. False if some of it has to wait: Redis is away.
+
+        What comes meanwhile waits for the next flush; under load there would be no end to it.
+        """
         async with self._flushing:
-            while self._open or self._sent:
+            rounds = max((-(-len(rows) // _BATCH_ROWS) for rows in self._open.values()), default=0)
+            for _ in range(rounds + bool(self._sent)):
                 self._make_batches()
                 if not await self._send():
                     return False
@@ -136,7 +140,7 @@ class Ledger:
 
     async def _flush_until_done(self) -> None:
         while True:
-            if await self.flush():
+            if await self.flush() and not (self._open or self._sent):
                 return
             await asyncio.sleep(_RETRY_S)
 

@@ -220,3 +220,23 @@ async def test_closing_without_redis_ends_and_says_what_is_lost(
         await ledger.close(0.3)
     assert ledger.dropped == 2
     assert "2 settlements are lost" in caplog.text
+
+
+async def test_a_flush_ends_while_settlements_keep_coming(ledger: Ledger) -> None:
+    ended = asyncio.Event()
+
+    async def keep_coming() -> None:
+        while not ended.is_set():
+            ledger.record(settled())
+            await asyncio.sleep(0)
+
+    ledger.record(settled())
+    coming = asyncio.create_task(keep_coming())
+    try:
+        assert await asyncio.wait_for(ledger.flush(), 20)
+    finally:
+        ended.set()
+        await coming
+    assert ledger.waiting > 0, "what came meanwhile waits for the next one"
+    assert await ledger.flush()
+    assert ledger.waiting == 0
