@@ -48,7 +48,7 @@ from serve_app.steps.caching import Caching
 from serve_app.steps.outgoing import OutputGuard
 from serve_app.steps.question import Warmth, conversation_of, plan_query
 from serve_app.steps.record import Record
-from serve_app.steps.replay import Given, Stored, replayed, replayed_whole
+from serve_app.steps.replay import given, replayed, replayed_whole, stored
 from serve_app.steps.supply import Supply
 from serve_app.wire import openai
 from serve_app.wire.agent import answered
@@ -139,7 +139,7 @@ class Pipeline:
         entry = await self.caching.recall(way)
         if entry is not None and not entry.expires_at:
             return facts.fingerprint, False
-        source: Call = Given(answer) if answer is not None else await self._launch(way, [])
+        source: Call = given(answer) if answer is not None else await self._launch(way, [])
         fill = await self._made(way, source)
         if fill is None or not await self.caching.keep_now(fill):
             raise UpstreamFailed("The answer is not one to be kept", code="not_kept")
@@ -245,7 +245,7 @@ class Pipeline:
     async def _recalled(self, way: Passage) -> Call | None:
         """The answer that another replica just made and kept."""
         entry = await self.caching.recall(way)
-        return None if entry is None else Stored(entry, streaming=way.request.streaming)
+        return None if entry is None else stored(entry, streaming=way.request.streaming)
 
     async def _launch(self, way: Passage, sent: list[list[Chunk]]) -> Supply:
         """Plan and make the call.
@@ -277,11 +277,7 @@ class Pipeline:
         assert entry is not None
         facts.backend, facts.model = entry.backend, entry.model
         facts.age_s, facts.is_stale = self.caching.age_s(entry), self.caching.is_stale(entry)
-        usage = Usage(
-            prompt_tokens=entry.prompt_tokens,
-            completion_tokens=entry.completion_tokens,
-            total_tokens=entry.prompt_tokens + entry.completion_tokens,
-        )
+        usage = Usage.of(entry.prompt_tokens, entry.completion_tokens)
         if way.recall.is_active:
             await self._remember(way, replayed_whole(entry).raw)
         self._books.replayed(facts, usage, saved_micro_usd=entry.cost_micro_usd)

@@ -138,6 +138,11 @@ class Usage(Struct, gc=False, omit_defaults=True):
     prompt_tokens_details: dict[str, Any] | None = None
     completion_tokens_details: dict[str, Any] | None = None
 
+    @classmethod
+    def of(cls, prompt_tokens: int, completion_tokens: int) -> Usage:
+        """Of a prompt and an answer."""
+        return cls(prompt_tokens, completion_tokens, prompt_tokens + completion_tokens)
+
 
 class FunctionDelta(Struct, gc=False, omit_defaults=True):
     name: str | None = None

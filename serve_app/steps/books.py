@@ -49,20 +49,12 @@ class Books:
         """The call of an equal request answered: it is paid for there."""
         facts.cache, facts.attempts = "flight", 0
         facts.backend, facts.model = outcome.backend, outcome.model
-        usage = Usage(
-            prompt_tokens=outcome.prompt_tokens,
-            completion_tokens=outcome.completion_tokens,
-            total_tokens=outcome.prompt_tokens + outcome.completion_tokens,
-        )
+        usage = Usage.of(outcome.prompt_tokens, outcome.completion_tokens)
         self.replayed(facts, usage, saved_micro_usd=outcome.cost_micro_usd)
 
     def _enter_broken(self, way: Passage, part: Broken) -> None:
         name = part.candidate
-        usage = Usage(
-            prompt_tokens=part.prompt_tokens,
-            completion_tokens=part.completion_tokens,
-            total_tokens=part.prompt_tokens + part.completion_tokens,
-        )
+        usage = Usage.of(part.prompt_tokens, part.completion_tokens)
         cost = _cost(way, name.model, usage)
         spent = Facts(way.facts.identity, backend=name.backend, model=name.model)
         spent.cost_micro_usd = cost

@@ -79,23 +79,24 @@ def replayed_whole(entry: Entry) -> Chunk:
     if not entry.streamed:
         return Chunk(raw=entry.payload, whole=True)
     chunks = [_parsed(event) for event in _events(entry)]
-    usage = Usage(
-        prompt_tokens=entry.prompt_tokens,
-        completion_tokens=entry.completion_tokens,
-        total_tokens=entry.prompt_tokens + entry.completion_tokens,
-    )
+    usage = Usage.of(entry.prompt_tokens, entry.completion_tokens)
     return Chunk(raw=_as_cached(collect([*chunks, Chunk(usage=usage)])), whole=True)
 
 
-class Given:
-    """A `Call` whose answer somebody wrote: for a warm-up."""
+class Ready:
+    """A `Call` whose answer is there already.
 
-    def __init__(self, text: str) -> None:
-        self._batches = iter([[_whole(text)]])
-        self.heading = Heading(WRITTEN, WRITTEN)
-        self.outcome = Outcome(WRITTEN, WRITTEN)
+    Args:
+        chunks: all of it.
+        outcome: what it came to when it was made.
+    """
 
-    def __aiter__(self) -> Given:
+    def __init__(self, chunks: list[Chunk], outcome: Outcome) -> None:
+        self._batches = iter([chunks])
+        self.heading = Heading(outcome.backend, outcome.model)
+        self.outcome = outcome
+
+    def __aiter__(self) -> Ready:
         return self
 
     async def __anext__(self) -> list[Chunk]:
@@ -105,6 +106,24 @@ class Given:
 
     async def aclose(self) -> None:
         """There is nothing to close."""
+
+
+def given(text: str) -> Ready:
+    """An answer that somebody wrote, for a warm-up."""
+    return Ready([_whole(text)], Outcome(WRITTEN, WRITTEN))
+
+
+def stored(entry: Entry, *, streaming: bool) -> Ready:
+    """A stored answer, for who waited for it to be made elsewhere; it is kept already."""
+    outcome = Outcome(
+        backend=entry.backend,
+        model=entry.model,
+        prompt_tokens=entry.prompt_tokens,
+        completion_tokens=entry.completion_tokens,
+        cost_micro_usd=entry.cost_micro_usd,
+        repeatable=False,
+    )
+    return Ready(_as_chunks(entry, streaming=streaming), outcome)
 
 
 WRITTEN = "written"
@@ -123,38 +142,6 @@ def _whole(text: str) -> Chunk:
     raw = msgspec.json.encode({**head, "choices": [choice], "usage": usage})
     said = ChunkChoice(0, Delta(role="assistant", content=text), "stop")
     return Chunk(id="chatcmpl-written", model=WRITTEN, choices=[said], raw=raw, whole=True)
-
-
-class Stored:
-    """A `Call` that a stored answer makes: for who waited for it to be made elsewhere."""
-
-    def __init__(self, entry: Entry, *, streaming: bool) -> None:
-        self._entry = entry
-        self._batches = iter([_as_chunks(entry, streaming=streaming)])
-        self.heading = Heading(entry.backend, entry.model)
-
-    @property
-    def outcome(self) -> Outcome:
-        entry = self._entry
-        return Outcome(
-            backend=entry.backend,
-            model=entry.model,
-            prompt_tokens=entry.prompt_tokens,
-            completion_tokens=entry.completion_tokens,
-            cost_micro_usd=entry.cost_micro_usd,
-            repeatable=False,  # it is kept already
-        )
-
-    def __aiter__(self) -> Stored:
-        return self
-
-    async def __anext__(self) -> list[Chunk]:
-        for batch in self._batches:
-            return batch
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        """There is nothing to close."""
 
 
 def _as_chunks(entry: Entry, *, streaming: bool) -> list[Chunk]:

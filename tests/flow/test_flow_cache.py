@@ -278,6 +278,20 @@ async def metrics(flow: Flow) -> str:
         return await answer.text()
 
 
+async def test_a_backend_can_be_the_embedder(open_flow: Open, provider: ScriptedProvider) -> None:
+    args = able(provider)
+    args["backends"][0]["models"].append({"id": "vec", "kind": "embedding", "context": 8000})
+    args["cache"] = {"semantic": {"embedder": "p/vec"}}
+    async with open_flow(args, policy(cache={"semantic": SEMANTIC})) as flow:
+        await ask(flow, "How do I cancel my order?")
+        async with asyncio.timeout(10):
+            while 'cache_entries{replica="r1",what="questions"} 1.0' not in await metrics(flow):
+                await asyncio.sleep(0.02)
+        # Its vectors of other words are far apart, and of the same words too: nothing is served.
+        assert (await ask(flow, "how do I cancel my order"))[1]["x-serve-app-cache"] == "miss"
+    assert provider.log("vec")[0]["body"]["input"] == ["How do I cancel my order?"]
+
+
 # ------------------------------------------------------------------------------ tenants
 
 
