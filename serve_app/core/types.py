@@ -392,10 +392,10 @@ class Lookup(Struct, frozen=True, gc=False):
     """No older answer is wanted."""
     holder: str = ""
     """Who takes the lease of the flight if nothing is found; empty: nobody."""
-    flight: str = ""
-    """Name of the flight: a stream and a body of one fingerprint are two. Empty: it is that."""
     question: Question | None = None
     """Set where an answer to an alike question may do."""
+    flight: str = ""
+    """Name of the flight: a stream and a body of one fingerprint are two. Empty: it is that."""
 
 
 class Entry(Struct, gc=False):
@@ -461,12 +461,12 @@ class Fill(Struct, frozen=True, gc=False):
     tenant: str = "default"
     holder: str = ""
     """Whose lease ends once the entry is there; empty: none."""
-    flight: str = ""
-    """As in `Lookup`."""
     asked_at: float = 0.0
     """Unix seconds at which the request came: a purge since then is of this answer too."""
     question: Question | None = None
     check: Check | None = None
+    flight: str = ""
+    """As in `Lookup`."""
 
 
 class Purge(Struct, frozen=True, gc=False):

@@ -69,8 +69,8 @@ class Caching:
             keeping.scope,
             control.max_age_s,
             way.holder,
-            way.flight,
             way.question,
+            way.flight,
         )
         found = _MISS
         try:
@@ -144,10 +144,10 @@ class Caching:
             entry_from(record, outcome, self._life(way, keeping)),
             keeping.scope,
             way.holder,
-            way.flight,
             way.asked_at,
             way.question,
             way.check,
+            way.flight,
         )
 
     def _life(self, way: Passage, keeping: Keeping) -> Life:
