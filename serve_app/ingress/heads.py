@@ -32,7 +32,7 @@ def head(facts: Facts) -> Headers:
     ]
     if facts.attempts > 1:
         headers.append((b"x-serve-app-attempts", b"%d" % facts.attempts))
-    if facts.usage is not None:
+    if facts.usage is not None or facts.cache == "flight":  # whoever shares a call pays nothing
         headers.append((b"x-serve-app-cost-usd", usd(facts.cost_micro_usd).encode()))
     if facts.fingerprint:
         headers.append((b"x-serve-app-fingerprint", facts.fingerprint.encode()))
