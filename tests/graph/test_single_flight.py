@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import psutil
 import pytest
 import yaml
-from conftest import folder
 from instances import KEYS, Instance
 from provider.fixtures import ScriptedProvider
 
@@ -55,7 +56,7 @@ def config(provider: ScriptedProvider) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def three(provider_process: ScriptedProvider) -> Iterator[Instance]:
-    where = folder("t")
+    where = Path(tempfile.mkdtemp(prefix="sa-t-"))  # a short one: socket paths have a limit
     path = where / "three.yaml"
     path.write_text(yaml.safe_dump(config(provider_process)), encoding="utf-8")
     instance = Instance(where, str(path), [], KEYS)
