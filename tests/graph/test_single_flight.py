@@ -54,8 +54,9 @@ def config(provider: ScriptedProvider) -> dict[str, Any]:
             "logging_config": {"enable_access_log": False}, "applications": [app]}  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def three(provider_process: ScriptedProvider) -> Iterator[Instance]:
+    """Fresh for each test: the replica with a connection to the provider is the one that asked."""
     where = Path(tempfile.mkdtemp(prefix="sa-t-"))  # a short one: socket paths have a limit
     path = where / "three.yaml"
     path.write_text(yaml.safe_dump(config(provider_process)), encoding="utf-8")
