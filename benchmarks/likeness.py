@@ -25,7 +25,7 @@ from serve_app.cache.semantic.records import Added
 from serve_app.config.policy import SemanticPolicy
 from serve_app.config.structure import SemanticStructure
 from serve_app.core.clock import SystemClock
-from serve_app.core.types import Entry, Fill, Question
+from serve_app.core.kept import Entry, Fill, Question
 
 PAIRS = Path(__file__).resolve().parents[1] / "tests" / "data" / "semantic_pairs.jsonl"
 LOOKUPS = 400

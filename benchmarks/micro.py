@@ -23,8 +23,9 @@ from serve_app.cache.key import fingerprint
 from serve_app.compose import Maker
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs
+from serve_app.core.kept import Entry, Fill, Lookup
 from serve_app.core.trail import Trail
-from serve_app.core.types import Entry, Fill, Lookup, PlanQuery, Tail
+from serve_app.core.types import PlanQuery, Tail
 from serve_app.wire import openai, reply
 
 ROUND_S = 0.05

@@ -9,15 +9,9 @@ from msgspec import Struct
 from serve_app.accounting.prices import PriceList
 from serve_app.cache.rules import Keeping, Rulebook
 from serve_app.config.policy import Policy
+from serve_app.core.kept import Check, Question
 from serve_app.core.trail import Trail
-from serve_app.core.types import (
-    ChatRequest,
-    Check,
-    Chunk,
-    Identity,
-    Question,
-    Usage,
-)
+from serve_app.core.types import ChatRequest, Chunk, Identity, Usage
 from serve_app.flights.base import Call
 from serve_app.sessions.conversation import Recall
 

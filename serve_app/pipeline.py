@@ -34,7 +34,8 @@ from serve_app.core.errors import (
     Overloaded,
     UpstreamFailed,
 )
-from serve_app.core.types import Chunk, Fill, Found, Plan, Problem, Usage
+from serve_app.core.kept import Fill, Found
+from serve_app.core.types import Chunk, Plan, Problem, Usage
 from serve_app.filters.base import Filter
 from serve_app.flights.base import Call, Outcome
 from serve_app.flights.flights import Flights

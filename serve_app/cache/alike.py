@@ -8,7 +8,7 @@ from typing import Protocol
 
 from serve_app.cache.levels import Levels
 from serve_app.config.policy import SemanticPolicy
-from serve_app.core.types import Entry, Fill, Found, Likeness, Lookup, Purge, Question
+from serve_app.core.kept import Entry, Fill, Found, Likeness, Lookup, Purge, Question
 
 
 class Semantic(Protocol):

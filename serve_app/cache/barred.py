@@ -6,7 +6,7 @@ from collections import OrderedDict
 from itertools import product
 from typing import Final
 
-from serve_app.core.types import Entry, Purge
+from serve_app.core.kept import Entry, Purge
 
 TOLERANCE_S: Final = 1.0
 """So much the clocks of replicas may differ: a little too much is purged, never too little."""

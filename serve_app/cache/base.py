@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from serve_app.core.types import (
-    CacheState,
-    Fill,
-    Found,
-    Hot,
-    Lookup,
-    Purge,
-    Purged,
-    TopQuery,
-)
+from serve_app.core.kept import CacheState, Fill, Found, Hot, Lookup, Purge, Purged, TopQuery
 
 
 class Cache(Protocol):

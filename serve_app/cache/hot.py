@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from serve_app.core.types import Found, Hot, Lookup, TopQuery
+from serve_app.core.kept import Found, Hot, Lookup, TopQuery
 from serve_app.store import keys
 from serve_app.store.client import Argument, Call, Store, StoreUnavailable
 

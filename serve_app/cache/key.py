@@ -27,7 +27,8 @@ import msgspec
 from msgspec import Struct
 
 from serve_app.core.errors import BadRequest
-from serve_app.core.types import ChatRequest, Question
+from serve_app.core.kept import Question
+from serve_app.core.types import ChatRequest
 
 LEFT_OUT: Final = {
     "stream": "one answer serves both: it is stored whole and replayed as events",

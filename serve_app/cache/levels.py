@@ -9,7 +9,7 @@ from serve_app.cache.memory import Memory, is_expired
 from serve_app.cache.purges import Purges
 from serve_app.cache.shared import Shared, is_young
 from serve_app.core.clock import Clock
-from serve_app.core.types import Entry, Fill, Found, Lookup
+from serve_app.core.kept import Entry, Fill, Found, Lookup
 from serve_app.store.errors import StoreUnavailable
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from serve_app.cache.barred import asked_at, falls_under
 from serve_app.cache.sketch import Sketch
 from serve_app.core.clock import Clock
-from serve_app.core.types import Entry, Purge
+from serve_app.core.kept import Entry, Purge
 
 ENTRY_OVERHEAD: Final = 600
 """Bytes of an entry besides its payload and names: tracemalloc shows 420 to 600."""

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from serve_app.core.types import Entry
+from serve_app.core.kept import Entry
 
 _OLD_PLAIN: Final = b"\x01"
 _OLD_DEFLATED: Final = b"\x02"

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from serve_app.cache.barred import MOST
-from serve_app.core.types import Purge
+from serve_app.core.kept import Purge
 from serve_app.store import keys
 from serve_app.store.client import Store, StoreUnavailable
 

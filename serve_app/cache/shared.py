@@ -13,7 +13,7 @@ from serve_app.cache.barred import Barred
 from serve_app.cache.memory import is_expired
 from serve_app.cache.packing import Corrupt, pack, unpack
 from serve_app.core.clock import Clock
-from serve_app.core.types import Entry, Fill, Found, Lookup
+from serve_app.core.kept import Entry, Fill, Found, Lookup
 from serve_app.store import keys
 from serve_app.store.client import Call, Command, Store, StoreUnavailable
 

@@ -27,16 +27,7 @@ from serve_app.config.policy import CachePolicy
 from serve_app.config.structure import CacheStructure
 from serve_app.core.clock import Clock
 from serve_app.core.errors import Overloaded
-from serve_app.core.types import (
-    CacheState,
-    Fill,
-    Found,
-    Hot,
-    Lookup,
-    Purge,
-    Purged,
-    TopQuery,
-)
+from serve_app.core.kept import CacheState, Fill, Found, Hot, Lookup, Purge, Purged, TopQuery
 from serve_app.store.client import Store
 from serve_app.store.errors import StoreUnavailable
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from serve_app.cache.barred import falls_under
 from serve_app.cache.packing import HEAD_BYTES, unpack_head
-from serve_app.core.types import Purge
+from serve_app.core.kept import Purge
 from serve_app.store import keys
 from serve_app.store.client import Store
 

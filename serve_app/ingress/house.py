@@ -12,7 +12,8 @@ from serve_app.backends.base import Backend
 from serve_app.cache.base import Cache
 from serve_app.core.clock import Clock
 from serve_app.core.errors import NotFound, Overloaded
-from serve_app.core.types import CacheState, Reading
+from serve_app.core.kept import CacheState
+from serve_app.core.types import Reading
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.http import Exchange
 from serve_app.observe.metrics import CONTENT_TYPE, Metrics

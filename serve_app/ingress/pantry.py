@@ -9,7 +9,8 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 
 from serve_app.core.errors import Blocked
-from serve_app.core.types import ChatRequest, Hot, Identity, Purge, Purged, TopQuery
+from serve_app.core.kept import Hot, Purge, Purged, TopQuery
+from serve_app.core.types import ChatRequest, Identity
 from serve_app.ingress.http import Exchange
 from serve_app.wire.pantry import decode_purge, decode_top, decode_warm, listed
 

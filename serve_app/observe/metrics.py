@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from serve_app.core.types import CacheState, Reading
+from serve_app.core.kept import CacheState
+from serve_app.core.types import Reading
 from serve_app.observe.observer import RequestEnd
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

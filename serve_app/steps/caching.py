@@ -11,7 +11,7 @@ from serve_app.cache.key import prints
 from serve_app.cache.rules import Keeping
 from serve_app.core.clock import Clock
 from serve_app.core.errors import Overloaded
-from serve_app.core.types import Check, Entry, Fill, Found, Lookup
+from serve_app.core.kept import Check, Entry, Fill, Found, Lookup
 from serve_app.flights.base import Outcome
 from serve_app.passage import Passage
 from serve_app.steps.background import Background

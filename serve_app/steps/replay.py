@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from serve_app.core.kept import Entry
 from serve_app.core.replay import events_of
-from serve_app.core.types import Chunk, ChunkChoice, Delta, Entry, Usage
+from serve_app.core.types import Chunk, ChunkChoice, Delta, Usage
 from serve_app.flights.base import Heading, Outcome
 from serve_app.steps.record import Record
 from serve_app.wire.reply import cached_usage_event, collect

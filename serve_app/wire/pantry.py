@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from serve_app.core.errors import BadRequest
-from serve_app.core.types import ChatRequest, Hot, Purge
+from serve_app.core.kept import Hot, Purge
+from serve_app.core.types import ChatRequest
 from serve_app.wire import openai
 from serve_app.wire.checks import check_utf8, no_json, wrong_field
 

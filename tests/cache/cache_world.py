@@ -13,7 +13,7 @@ from serve_app.cache.stage import CacheStage
 from serve_app.config.policy import CachePolicy
 from serve_app.config.structure import CacheStructure, RedisSettings
 from serve_app.core.clock import SystemClock
-from serve_app.core.types import Entry, Fill, Lookup
+from serve_app.core.kept import Entry, Fill, Lookup
 from serve_app.store.client import Store
 
 PATIENCE_S = 20.0

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from serve_app.config.policy import SemanticPolicy
 from serve_app.config.structure import CacheStructure, RedisSettings
 from serve_app.core.clock import SystemClock
-from serve_app.core.types import Check, Entry, Fill, Found, Likeness, Lookup, Purge, Question
+from serve_app.core.kept import Check, Entry, Fill, Found, Likeness, Lookup, Purge, Question
 from serve_app.store import keys
 from serve_app.store.client import Store
 

@@ -8,7 +8,7 @@ from redis import Redis
 from serve_app.cache.hot import KEPT, MOST_PENDING, TEXT_CHARS, HotQuestions
 from serve_app.config.structure import RedisSettings
 from serve_app.core.clock import SystemClock
-from serve_app.core.types import Found, Hot, Lookup, Question, TopQuery
+from serve_app.core.kept import Found, Hot, Lookup, Question, TopQuery
 from serve_app.store import keys
 from serve_app.store.client import Store
 from serve_app.store.embedded import EmbeddedValkey

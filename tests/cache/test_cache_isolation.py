@@ -20,7 +20,8 @@ from serve_app.cache.stage import CacheStage
 from serve_app.config.policy import CachePolicy, SemanticPolicy
 from serve_app.config.structure import CacheStructure, SemanticStructure
 from serve_app.core.clock import SystemClock
-from serve_app.core.types import ChatParams, ChatRequest, Entry, Fill, Lookup, Message, Question
+from serve_app.core.kept import Entry, Fill, Lookup, Question
+from serve_app.core.types import ChatParams, ChatRequest, Message
 
 CLOCK = SystemClock()
 

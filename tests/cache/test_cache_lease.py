@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from serve_app.cache.packing import pack
 from serve_app.config.structure import CacheStructure
-from serve_app.core.types import Entry, Fill, Lookup
+from serve_app.core.kept import Entry, Fill, Lookup
 from serve_app.store import keys
 from serve_app.store.client import Store
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from serve_app.cache.memory import Memory, size_of
 from serve_app.cache.packing import pack, unpack
 from serve_app.core.clock import FakeClock
-from serve_app.core.types import Entry, Purge
+from serve_app.core.kept import Entry, Purge
 
 T = "tenant"
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.cache.packing import HEAD_BYTES, Corrupt, pack, unpack, unpack_head
-from serve_app.core.types import Entry
+from serve_app.core.kept import Entry
 
 LIMIT = 100_000
 

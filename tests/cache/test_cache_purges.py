@@ -19,7 +19,7 @@ from serve_app.cache.stage import CacheStage
 from serve_app.cache.sweep import sweep
 from serve_app.config.structure import CacheStructure
 from serve_app.core.errors import Overloaded
-from serve_app.core.types import Entry, Fill, Lookup, Purge, Purged
+from serve_app.core.kept import Entry, Fill, Lookup, Purge, Purged
 from serve_app.store import keys
 from serve_app.store.client import Store
 from serve_app.store.embedded import EmbeddedValkey

@@ -12,7 +12,7 @@ from serve_app.cache.stage import CacheStage
 from serve_app.config.policy import CachePolicy
 from serve_app.config.structure import CacheStructure, RedisSettings
 from serve_app.core.clock import FakeClock, SystemClock
-from serve_app.core.types import Entry, Fill, Lookup
+from serve_app.core.kept import Entry, Fill, Lookup
 from serve_app.store import keys
 from serve_app.store.client import Store
 from serve_app.store.embedded import EmbeddedValkey

@@ -14,7 +14,7 @@ from cache.cache_world import replica
 from cli_world import Command
 from ingress.pantry_world import World, served
 
-from serve_app.core.types import Lookup, Question
+from serve_app.core.kept import Lookup, Question
 from serve_app.store.embedded import EmbeddedValkey
 
 LIMIT_S = 60

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from serve_app.core.errors import Overloaded
-from serve_app.core.types import Found, Lookup
+from serve_app.core.kept import Found, Lookup
 from serve_app.deployments.hop import Coalescer, HopFailed
 
 

@@ -27,7 +27,8 @@ from serve_app.config.policy import CachePolicy
 from serve_app.config.structure import CacheStructure, RedisSettings
 from serve_app.core.clock import Clock, SystemClock
 from serve_app.core.errors import GatewayError, UpstreamFailed
-from serve_app.core.types import Chunk, Entry, Fill, Lookup
+from serve_app.core.kept import Entry, Fill, Lookup
+from serve_app.core.types import Chunk
 from serve_app.flights.base import Call, Heading, Launch, Outcome
 from serve_app.flights.flights import Flights
 from serve_app.flights.seat import Seat

@@ -20,7 +20,8 @@ from serve_app.config.policy import AdmissionPolicy, KeyPolicy, Policy
 from serve_app.config.structure import CacheStructure, RedisSettings
 from serve_app.core.clock import SystemClock
 from serve_app.core.errors import GatewayError
-from serve_app.core.types import ChatRequest, Entry, Fill, Identity, Lookup
+from serve_app.core.kept import Entry, Fill, Lookup
+from serve_app.core.types import ChatRequest, Identity
 from serve_app.ingress.http import Exchange
 from serve_app.ingress.pantry import PantryRoutes
 from serve_app.store.client import Store

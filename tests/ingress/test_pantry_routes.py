@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ingress.pantry_world import World, call
 
-from serve_app.core.types import Lookup, Question
+from serve_app.core.kept import Lookup, Question
 from serve_app.ingress.pantry import SETTLE_S
 from serve_app.store.embedded import EmbeddedValkey
 

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from serve_app.core.types import Chunk, Entry, Usage
+from serve_app.core.kept import Entry
+from serve_app.core.types import Chunk, Usage
 from serve_app.flights.base import Outcome
 from serve_app.steps.record import Record
 from serve_app.steps.replay import Life, entry_from, replayed, replayed_whole

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from serve_app.core.types import Entry
+from serve_app.core.kept import Entry
 
 _payloads = msgspec.msgpack.Decoder(list[bytes]).decode
 _object = msgspec.json.Decoder(dict[str, Any]).decode

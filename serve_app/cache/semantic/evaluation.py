@@ -23,7 +23,8 @@ from serve_app.cache.semantic.level import SemanticLevel
 from serve_app.config.policy import SemanticPolicy
 from serve_app.config.structure import SemanticStructure
 from serve_app.core.clock import SystemClock
-from serve_app.core.types import ChatParams, ChatRequest, Entry, Fill, Message
+from serve_app.core.kept import Entry, Fill
+from serve_app.core.types import ChatParams, ChatRequest, Message
 
 THRESHOLDS = [round(0.5 + 0.01 * step, 2) for step in range(51)]
 

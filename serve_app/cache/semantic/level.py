@@ -27,7 +27,7 @@ from serve_app.cache.semantic.verdicts import Verdicts
 from serve_app.config.policy import SemanticPolicy
 from serve_app.config.structure import SemanticStructure
 from serve_app.core.clock import Clock
-from serve_app.core.types import Entry, Fill, Likeness, Purge, Question
+from serve_app.core.kept import Entry, Fill, Likeness, Purge, Question
 from serve_app.store.client import Store
 from serve_app.store.errors import StoreUnavailable
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from serve_app.cache.semantic.bound import Observation
 from serve_app.cache.semantic.index import Index, Near
 from serve_app.cache.semantic.records import Added, Dropped, Observed, Record
-from serve_app.core.types import Purge
+from serve_app.core.kept import Purge
 
 _OVERHEAD: Final = 700
 """Bytes of a question besides its vector and text, bookkeeping included."""

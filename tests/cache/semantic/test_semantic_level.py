@@ -14,7 +14,7 @@ from serve_app.cache.semantic.level import SemanticLevel
 from serve_app.config.policy import SemanticPolicy
 from serve_app.config.structure import SemanticStructure
 from serve_app.core.clock import SystemClock
-from serve_app.core.types import Check, Entry, Fill, Likeness, Purge, Question
+from serve_app.core.kept import Check, Entry, Fill, Likeness, Purge, Question
 from serve_app.store.client import Store
 
 CLOCK = SystemClock()
