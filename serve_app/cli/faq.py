@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from serve_app.cli.failure import USAGE, Failure
+from serve_app.core.kept import MAX_TAG_CHARS, MAX_TAGS
 
 _SHOWN: Final = 5
 """Wrong lines that are named; there may be thousands."""
@@ -23,7 +24,8 @@ class _Line(Struct, frozen=True, forbid_unknown_fields=True):
     model: _Text = "auto"
     system: _Text | None = None
     tags: Annotated[
-        tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=16)
+        tuple[Annotated[str, Meta(min_length=1, max_length=MAX_TAG_CHARS)], ...],
+        Meta(max_length=MAX_TAGS),
     ] = ()
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from serve_app.core.errors import BadRequest
+from serve_app.core.kept import MAX_TAG_CHARS, MAX_TAGS
 from serve_app.passage import Control
-
-MAX_TAGS = 16
-MAX_TAG_CHARS = 64
 
 _PLAIN = Control()
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from serve_app.core.errors import BadRequest
-from serve_app.core.kept import Hot, Purge
+from serve_app.core.kept import MAX_TAG_CHARS, MAX_TAGS, Hot, Purge
 from serve_app.core.types import ChatRequest
 from serve_app.wire import openai
 from serve_app.wire.checks import check_utf8, no_json, wrong_field
@@ -22,7 +22,7 @@ _MAX_TERMS: Final = 16
 _TERMS: Final = ("tenant", "model", "tag", "fingerprint")
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 
-Tag = Annotated[str, Meta(min_length=1, max_length=64)]
+Tag = Annotated[str, Meta(min_length=1, max_length=MAX_TAG_CHARS)]
 
 
 class PurgeQuery(Struct, frozen=True):
@@ -43,7 +43,7 @@ class WarmQuery(Struct, frozen=True):
 class _Warm(Struct, frozen=True):
     request: Raw
     answer: Annotated[str, Meta(min_length=1)] | None = None
-    tags: Annotated[tuple[Tag, ...], Meta(max_length=16)] = ()
+    tags: Annotated[tuple[Tag, ...], Meta(max_length=MAX_TAGS)] = ()
 
 
 _warm = msgspec.json.Decoder(_Warm)

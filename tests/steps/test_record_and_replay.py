@@ -86,6 +86,22 @@ async def test_a_body_comes_back_as_it_was_and_as_a_stream() -> None:
     assert streamed[-1].choices[0].finish_reason == "stop"
 
 
+async def test_log_probabilities_come_back_as_they_were_in_either_shape() -> None:
+    def likely(token: str) -> dict[str, Any]:
+        return {"content": [{"token": token, "logprob": -0.25, "bytes": [80], "top_logprobs": []}]}
+
+    stream = [chunk({"role": "assistant", "content": ""})]
+    for token in ("Par", "is"):
+        said = {"index": 0, "delta": {"content": token}, "finish_reason": None}
+        raw = json.dumps({"id": "c", "choices": [{**said, "logprobs": likely(token)}]}).encode()
+        stream.append(msgspec.json.decode(raw, type=Chunk))
+        stream[-1].raw = raw
+    stored = entry(recorded([*stream, chunk({}, "stop")]))
+    assert [c.raw for c in await events(stored)][1:3] == [c.raw for c in stream[1:]]
+    [choice] = json.loads(replayed_whole(stored).raw)["choices"]
+    assert choice["logprobs"]["content"] == likely("Par")["content"] + likely("is")["content"]
+
+
 def test_a_reply_without_an_end_is_not_complete() -> None:
     assert recorded(STREAM).is_complete
     assert not recorded(STREAM[:-1]).is_complete

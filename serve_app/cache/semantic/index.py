@@ -2,7 +2,7 @@
 
 Up to some thousand rows one product with all of them. Beyond, a first pass over a random
 projection to 64 dimensions picks the best 256, which are then compared in full: at 100,000 rows
-of 384 that takes 4 ms in place of 16, and has never missed the nearest in the tests.
+of 384 that takes 0.7 ms in place of 5.3 (a median of 50, nothing else running).
 """
 
 from __future__ import annotations

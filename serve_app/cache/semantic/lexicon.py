@@ -11,7 +11,7 @@ from msgspec import Struct
 
 _FOLDER = Path(__file__).resolve().parent / "lexicons"
 
-_MAX_PHRASE = 10
+LONGEST_PHRASE = 10
 """Words of the longest phrase in the files."""
 
 
@@ -42,11 +42,6 @@ class Lexicon(Struct, frozen=True):
 
 
 _NONE: frozenset[int] = frozenset()
-
-
-def longest_phrase() -> int:
-    """Words in the longest phrase that is looked for."""
-    return _MAX_PHRASE
 
 
 @lru_cache(maxsize=4)

@@ -1,8 +1,8 @@
 """The embedder that is always there: all-MiniLM-L6-v2 in int8 on one CPU thread, from a package.
 
-Measured here: 3 ms for a question of twelve words, alone; 1.6 ms each in a batch of eight. For
-English and its kin only: it ranks Chinese near-misses above paraphrases, which is why it finds
-candidates and the judge decides.
+Measured here: 3.3 ms for a question (median of the test pairs), and as much for each of eight in a
+batch: what a batch saves, padding costs. For English and its kin only: it ranks Chinese near-misses
+above paraphrases, which is why it finds candidates and the judge decides.
 """
 
 from __future__ import annotations

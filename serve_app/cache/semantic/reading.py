@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from serve_app.cache.semantic.lexicon import Lexicon, longest_phrase
+from serve_app.cache.semantic.lexicon import LONGEST_PHRASE, Lexicon
 from serve_app.cache.semantic.quantities import Quantity, split_quantities
 from serve_app.cache.semantic.words import Word, code_of, has_han, words_of
 
@@ -176,7 +176,7 @@ def _without_greeting(words: list[Word], lexicon: Lexicon) -> list[Word]:
 
 def _ask(words: Sequence[Word], lexicon: Lexicon) -> tuple[int, int]:
     """The way in which a question begins to ask, and how many words that takes."""
-    for length in range(min(longest_phrase(), len(words)), 0, -1):
+    for length in range(min(LONGEST_PHRASE, len(words)), 0, -1):
         form = "_".join(word.stem for word in words[:length])
         if (group := lexicon.asks.get(form)) is not None:
             return group, length

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -59,8 +59,6 @@ class Observed(Struct, frozen=True, tag="o", gc=False):
 
 
 Record = Added | Dropped | Observed
-
-Kind = TypeVar("Kind", Added, Dropped, Observed)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record).decode
