@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from serve_app.accounting.ledger import Ledger
 from serve_app.accounting.prices import PriceList
+from serve_app.admission.directory import KeyDirectory
 from serve_app.admission.porter import Admission
+from serve_app.admission.registrar import Registrar
 from serve_app.backends.base import Backend
 from serve_app.backends.dialects.choice import dialect_of
 from serve_app.backends.embedder import BackendVectors
@@ -28,7 +30,7 @@ from serve_app.cache.semantic.judge import PairJudge
 from serve_app.cache.semantic.level import SemanticLevel
 from serve_app.cache.semantic.minilm import from_folder, minilm
 from serve_app.cache.stage import CacheStage
-from serve_app.config.paths import data_dir, redis_url
+from serve_app.config.paths import ADMIN_KEY, SESSION_KEY, data_dir, redis_url
 from serve_app.config.policy import Policy, Price, RoutingPolicy
 from serve_app.config.shipped import shipped
 from serve_app.config.structure import GatewayArgs, HostedBackend, LocalBackend
@@ -40,8 +42,10 @@ from serve_app.ingress.app import GatewayApp
 from serve_app.ingress.clerk import Clerk
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.house import HouseRoutes, PolicyState
+from serve_app.ingress.keys import KeyRoutes
 from serve_app.ingress.pantry import PantryRoutes
 from serve_app.ingress.routes import WorkRoutes
+from serve_app.ingress.usage import UsageRoute
 from serve_app.models import embedded
 from serve_app.observe.metrics import Metrics
 from serve_app.observe.observer import Observer, RequestLog
@@ -51,8 +55,10 @@ from serve_app.routing.catalog import Catalog, ModelName
 from serve_app.routing.directory import Directory
 from serve_app.routing.estimate import estimate_tokens
 from serve_app.routing.learned.fresh import FreshJudge
+from serve_app.routing.quotes import Quotes
 from serve_app.routing.router import RouterStage
 from serve_app.sessions.conversation import Conversation
+from serve_app.sessions.names import KeptNames
 from serve_app.sessions.store import Conversations
 from serve_app.sessions.tokens import HeuristicCounter, TokenCounter, counters
 from serve_app.steps.embedding import BackendEmbedder
@@ -94,7 +100,7 @@ class Maker:
         return self._store
 
     def filter(self, policy: Policy) -> FilterStage:
-        return FilterStage(policy.filter)
+        return FilterStage(policy.filter, self.environ)
 
     def cache(self, policy: Policy) -> CacheStage:
         settings, rng = self.args.cache, random.Random()  # noqa: S311
@@ -227,11 +233,24 @@ class House:
         self._sharing = maker.sharing(replica)
         self._watch = _watch(maker, self._backends)
         self._flights = maker.flights(replica)
-        self._admission = Admission(policy.admission, maker.store, clock)
-        self.ledger = Ledger(maker.store, clock)
+        self.ledger = Ledger(maker.store, clock, together=args.ledger.slot == "one")
+        self._keys = KeyDirectory(maker.store, replica, clock)
+        self._admission = Admission(
+            policy.admission,
+            args.ledger,
+            maker.store,
+            self._keys,
+            clock,
+            lambda lease: self.ledger.end(lease, lease.tenant),
+            admin_key=maker.environ.get(ADMIN_KEY, ""),
+        )
         sessions = Conversations(maker.store, args.conversation, clock)
         self._conversation = Conversation(
-            sessions, args.conversation, maker.counters(), HeuristicCounter(estimate_tokens)
+            sessions,
+            args.conversation,
+            maker.counters(),
+            HeuristicCounter(estimate_tokens),
+            KeptNames(maker.store, args.conversation, maker.environ.get(SESSION_KEY, "")),
         )
         rooms = Rooms(
             admission=self._admission,
@@ -251,7 +270,12 @@ class House:
             clock=clock,
         )
         self._pipeline = Pipeline(
-            rooms, policy, maker.take_prices(policy), max_entry_bytes=args.cache.max_entry_bytes
+            rooms,
+            policy,
+            maker.take_prices(policy),
+            self._quotes(policy),
+            max_entry_bytes=args.cache.max_entry_bytes,
+            confirm_s=args.ledger.confirm_ms / 1000,
         )
         self._metrics = Metrics(replica)
         self._observer = Observer([self._metrics, RequestLog()])
@@ -272,6 +296,13 @@ class House:
                 cache=self._cache,
                 warm=clerk.warm,
                 max_body_bytes=args.server.max_body_bytes,
+            ),
+            KeyRoutes(admin=clerk.admin, keys=Registrar(self._keys)),
+            UsageRoute(
+                standing=clerk.standing,
+                is_admin=clerk.is_admin,
+                ledger=self.ledger,
+                clock=clock,
             ),
             self._desk,
             self._observer,
@@ -309,6 +340,9 @@ class House:
             "settlements": self.ledger.dropped,
         }
 
+    def _quotes(self, policy: Policy) -> Quotes:
+        return Quotes(self._directory, policy.routing, self._maker.prices.price)
+
     def _names(self) -> list[ModelName]:
         """Names a request's `model` may have under the policy of the moment."""
         return self._directory.names()
@@ -318,6 +352,8 @@ class House:
         self._desk.start()
         self._observer.start()
         self.ledger.start()
+        self._keys.start()
+        self._admission.start()
         self._sharing.start()
         self._watch.start()
         self._flights.start()
@@ -353,7 +389,7 @@ class House:
             self._router.reconfigure(policy.routing)
             self._router.judge = judge
         self._admission.reconfigure(policy.admission)
-        self._pipeline.reconfigure(policy, prices)
+        self._pipeline.reconfigure(policy, prices, self._quotes(policy))
 
     def _settle_in(self, policy: Policy) -> None:
         self._policy_state = PolicyState(policy.digest())
@@ -367,7 +403,9 @@ class House:
         await self._pipeline.caching.fills.close(CLOSE_LIMIT_S)
         if isinstance(self._cache, CacheStage):
             await self._cache.close()
+        await self._admission.close()
         await self.ledger.close()
+        await self._keys.close()
         await self._observer.close()
         await self._desk.close()
         await self._watch.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from msgspec import Struct
 
@@ -10,9 +10,11 @@ from serve_app.accounting.prices import PriceList
 from serve_app.cache.rules import Keeping, Rulebook
 from serve_app.config.policy import Policy
 from serve_app.core.kept import Check, Question
+from serve_app.core.limits import Lease
 from serve_app.core.trail import Trail
-from serve_app.core.types import ChatRequest, Chunk, Identity, Usage
+from serve_app.core.types import ChatRequest, Chunk, Identity, Names, Priority, Usage
 from serve_app.flights.base import Call
+from serve_app.routing.quotes import Quotes
 from serve_app.sessions.conversation import Recall
 
 
@@ -40,6 +42,7 @@ class Ask(Struct):
     control: Control = Control()
     deadline: float = 0.0
     """Monotonic seconds."""
+    priority: Priority = "interactive"
 
 
 class Facts(Struct):
@@ -59,6 +62,10 @@ class Facts(Struct):
     first_content_ms: float | None = None
     attempts: int = 0
     """Calls of backends for this request so far; 0 for what the cache answered."""
+    warnings: list[str] = []
+    """Names of the filter rules that the caller is to be told of."""
+    blocked: str = ""
+    """Name of the filter rule that ended the answer."""
 
 
 class Reply(Struct):
@@ -68,14 +75,21 @@ class Reply(Struct):
     whole: Chunk | None = None
     chunks: AsyncGenerator[list[Chunk], None] | None = None
     source: Call | None = None
+    leave: Callable[[], None] | None = None
+    """Lets go of what was reserved."""
 
     async def aclose(self) -> None:
-        """Stop what still runs for this reply. Closing `chunks` alone is not enough: a
-        generator that was never started does not close what it would have read."""
-        if self.chunks is not None:
-            await self.chunks.aclose()
-        if self.source is not None:
-            await self.source.aclose()
+        """Stop what still runs for this reply, and let go of what was reserved for it. Closing
+        `chunks` alone is not enough: a generator that was never started does not close what it
+        would have read."""
+        try:
+            if self.chunks is not None:
+                await self.chunks.aclose()
+            if self.source is not None:
+                await self.source.aclose()
+        finally:
+            if self.leave is not None:
+                self.leave()
 
 
 class Rules(Struct, frozen=True):
@@ -86,6 +100,7 @@ class Rules(Struct, frozen=True):
     scope: str
     """Part of the cache fingerprint: changes with whatever decides what an answer says."""
     book: Rulebook
+    quotes: Quotes
 
 
 class Passage(Struct):
@@ -102,7 +117,8 @@ class Passage(Struct):
     """How its answer is kept; None: nothing is, and nothing is looked for."""
     question: Question | None = None
     flight: str = ""
-    """Name of the flight that makes its answer: a stream and a body are two."""
+    """Name of the flight that makes its answer: a stream and a body are two, and so are those of
+    two priorities."""
     holder: str = ""
     """Under which name this request leads a flight."""
     asked_at: float = 0.0
@@ -113,3 +129,15 @@ class Passage(Struct):
     """What the cache would have served, to be compared with the answer."""
     conversation: str = ""
     """See `PlanQuery.conversation`; empty where nothing keeps conversations together."""
+    lease: Lease | None = None
+    """What was reserved for it; None: nothing is limited."""
+    is_short: bool = False
+    """A budget is nearly spent, and the policy wants the cheap tier asked then."""
+    guards: tuple[str, ...] = ()
+    """Places of the answer that filter rules look at."""
+    system: tuple[str, ...] = ()
+    """What the answer must not tell."""
+    names: Names = ()
+    """What placeholders in it stand for; ends with the request."""
+    new_names: Names = ()
+    """Those of them that are not of an earlier turn."""

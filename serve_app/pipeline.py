@@ -10,7 +10,7 @@ deployment somewhere else; the corridor cannot tell.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import partial
 
@@ -35,17 +35,20 @@ from serve_app.core.errors import (
     UpstreamFailed,
 )
 from serve_app.core.kept import Fill, Found
-from serve_app.core.types import Chunk, Plan, Problem, Usage
+from serve_app.core.types import Chunk, Plan, Problem, Sender, Usage
 from serve_app.filters.base import Filter
 from serve_app.flights.base import Call, Outcome
 from serve_app.flights.flights import Flights
 from serve_app.flights.seat import Seat
 from serve_app.passage import Ask, Control, Facts, Passage, Reply, Rules
 from serve_app.routing.base import Router
+from serve_app.routing.quotes import Quotes
 from serve_app.sessions.conversation import Conversation, Recall
 from serve_app.steps.beside import Beside
 from serve_app.steps.books import Books
 from serve_app.steps.caching import Caching
+from serve_app.steps.leasing import Leasing
+from serve_app.steps.need import asking
 from serve_app.steps.outgoing import OutputGuard
 from serve_app.steps.question import Warmth, conversation_of, plan_query
 from serve_app.steps.record import Record
@@ -79,27 +82,44 @@ class Pipeline:
         rooms: the stages.
         policy: what may change while requests run; see `reconfigure`.
         prices: of the models.
+        quotes: of the names that requests ask for.
         max_entry_bytes: larger answers are not kept for the cache or a conversation.
+        confirm_s: an answer that was reserved for waits so long for the ledger to have its cost.
     """
 
     def __init__(
-        self, rooms: Rooms, policy: Policy, prices: PriceList, *, max_entry_bytes: int
+        self,
+        rooms: Rooms,
+        policy: Policy,
+        prices: PriceList,
+        quotes: Quotes,
+        *,
+        max_entry_bytes: int,
+        confirm_s: float,
     ) -> None:
         self._rooms = rooms
         self._books = Books(rooms.ledger)
+        self._leasing = Leasing(rooms.ledger, confirm_s)
         self._warmth = Warmth(rooms.clock)
         self._max_entry_bytes = max_entry_bytes
         self.caching = Caching(rooms.cache, rooms.clock, rooms.flights.landed)
         self.refreshes: Beside[Passage] = Beside("cache refreshes", self._refresh)
-        self.reconfigure(policy, prices)
+        self.reconfigure(policy, prices, quotes)
 
-    def reconfigure(self, policy: Policy, prices: PriceList) -> None:
+    def reconfigure(self, policy: Policy, prices: PriceList, quotes: Quotes) -> None:
         """Apply a checked policy to the requests that come; running ones keep theirs."""
-        self._rules = Rules(policy, prices, policy.answer_scope(), Rulebook(policy.cache))
+        self._rules = Rules(policy, prices, policy.answer_scope(), Rulebook(policy.cache), quotes)
 
     async def answer(self, ask: Ask) -> Reply:
         """Answer one request, or raise the `GatewayError` that says why not."""
         way = self._begun(ask)
+        try:
+            return await self._answer(way)
+        except BaseException:
+            self._leasing.release(way)
+            raise
+
+    async def _answer(self, way: Passage) -> Reply:
         await self._come_in(way)
         self.caching.mark(way)
         if (seat := self._under_way(way)) is not None:
@@ -107,7 +127,7 @@ class Pipeline:
         found = await self._looked_up(way)
         if found.entry is not None and way.check is None:
             return await self._serve(way, found)
-        if ask.control.only_if_cached:
+        if way.ask.control.only_if_cached:
             raise NotCached("No answer to this request is stored")
         return await self._deliver(way, await self._source(way, found))
 
@@ -130,6 +150,12 @@ class Pipeline:
         """
         way = self._begun(ask)
         way.for_ever = True
+        try:
+            return await self._warm(way, answer, is_admin=is_admin)
+        finally:
+            await self._leasing.settle(way)
+
+    async def _warm(self, way: Passage, answer: str | None, *, is_admin: bool) -> tuple[str, bool]:
         await self._come_in(way)
         self.caching.mark(way)
         keeping, facts = way.keeping, way.facts
@@ -163,8 +189,11 @@ class Pipeline:
             GatewayError: it would not come so far (admission, a filter).
         """
         way = self._begun(ask)
-        await self._come_in(way)
-        return await self._plan(way)
+        try:
+            await self._come_in(way)
+            return await self._plan(way)
+        finally:
+            self._leasing.release(way)
 
     # ------------------------------------------------------------- the way in
 
@@ -177,9 +206,18 @@ class Pipeline:
 
     async def _admit(self, way: Passage) -> None:
         ask = way.ask
-        admitted = await self._rooms.admission.admit(ask.authorization, ask.api_key)
+        admitted = await self._rooms.admission.admit(ask.authorization, ask.api_key, asking(way))
+        way.lease = admitted.lease
         way.facts.identity, way.facts.limits = admitted.identity, admitted.headers
-        ask.trail.note("admission", "admitted", limits=admitted.unlimited or "counted")
+        if (soft := admitted.soft) is not None:
+            way.is_short = soft.scope.allowance.cheaper
+            way.facts.limits = {**admitted.headers, "x-serve-app-budget": "nearly-spent"}
+        ask.trail.note(
+            "admission",
+            "admitted",
+            limits=admitted.unlimited or "counted",
+            budget="" if soft is None else f"nearly spent: {soft.period} {soft.scope.name}",
+        )
 
     async def _filter_input(self, way: Passage) -> None:
         if not way.rules.policy.filter.enabled:
@@ -258,9 +296,10 @@ class Pipeline:
         if plan.problem is not None:
             raise _refusal(plan.problem)
         ask, rules = way.ask, way.rules.policy.execution
+        sender = Sender(way.facts.identity.tenant, ask.priority)
         try:
             answer = await self._rooms.executor.start(
-                plan, way.request, ask.trail, ask.deadline, rules, way.recall.shorten, sent=sent
+                plan, way.request, ask.trail, ask.deadline, rules, way.recall.shorten, sent, sender
             )
         except asyncio.CancelledError:
             self._books.unanswered(way, plan, "left")
@@ -286,13 +325,16 @@ class Pipeline:
             self.refreshes.put(facts.fingerprint, way)
         if way.request.streaming:
             with_usage = way.request.wants_usage_chunk
-            return Reply(facts, chunks=replayed(entry, with_usage=with_usage))
+            return Reply(
+                facts, chunks=replayed(entry, with_usage=with_usage), leave=self._leave(way)
+            )
+        self._leasing.release(way)
         return Reply(facts, whole=replayed_whole(entry))
 
     async def _refresh(self, old: Passage) -> None:
         """Make the answer anew that was just served though it is stale; one replica does."""
         facts = Facts(old.facts.identity, fingerprint=old.facts.fingerprint)
-        way = replace(old, facts=facts, recall=Recall(old.request), check=None)
+        way = replace(old, facts=facts, recall=Recall(old.request), check=None, lease=None)
         if (seat := self._under_way(way)) is not None:
             await seat.aclose()
             return
@@ -316,7 +358,7 @@ class Pipeline:
         if isinstance(source, Seat) and not source.leads:
             facts.cache = "flight"
         if way.request.streaming:
-            return Reply(facts, chunks=chunks, source=source)
+            return Reply(facts, chunks=chunks, source=source, leave=self._leave(way))
         whole: Chunk | None = None
         async with aclosing(chunks):
             async for batch in chunks:
@@ -324,6 +366,9 @@ class Pipeline:
         if whole is None:
             raise UpstreamFailed(f"{facts.backend} sent an empty reply", code="empty_reply")
         return Reply(facts, whole=whole)
+
+    def _leave(self, way: Passage) -> Callable[[], None] | None:
+        return None if way.lease is None else partial(self._leasing.release, way)
 
     async def _outgoing(self, way: Passage, source: Call) -> AsyncGenerator[list[Chunk], None]:
         """The answer on its way to the caller: filtered, remembered, kept.
@@ -350,6 +395,7 @@ class Pipeline:
             if way.recall.is_active:
                 await self._remember(way, record.body() if record.is_kept else None)
             self._land(way, source, record, outcome, set() if guard is None else guard.rules)
+        await self._leasing.settle(way)
 
     def _record(self, way: Passage) -> Record | None:
         """What holds the reply; None where nobody wants it afterwards."""

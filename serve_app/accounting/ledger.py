@@ -1,23 +1,26 @@
-"""The books: what every request came to goes in, sums by tenant, user, model and day come out.
+"""The ledger: what requests came to goes in; sums by tenant, user, key, model and day come out.
 
-Nobody waits for the books. Settlements are summed up in memory; a background task takes the
-sums to Redis each second. A batch that may or may not have arrived is sent again under its
-number, and Redis adds each number once.
+Settlements are summed up in memory; a background task takes the sums to Redis, each second, or
+at once where a lease is over. A batch that may or may not have arrived is sent again under its
+number, and Redis adds each number once. So a lease ends, its limits are corrected, and the sums
+grow in one step, once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import secrets
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from msgspec import Struct
-
+from serve_app.accounting.corrections import corrections
+from serve_app.accounting.page import Batch, Page
 from serve_app.accounting.totals import Settlement, Sums, Totals, fields, read_back, short
 from serve_app.core.clock import Clock
+from serve_app.core.limits import Lease
 from serve_app.store import keys
 from serve_app.store.client import Argument, Call, Store, StoreUnavailable
 
@@ -25,49 +28,49 @@ __all__ = ["Ledger", "Settlement", "Sums", "Totals"]
 
 log = logging.getLogger(__name__)
 
-Row = tuple[str, str, str]
-"""Day, user, model."""
-
 OTHER = "(other)"
 """User and model of what is summed up together when there are too many of them."""
 _BATCH_ROWS = 200
-"""Rows in one batch, and in one round trip: a few milliseconds of Redis's time."""
+"""Rows and leases in one batch, and in one round trip: a few milliseconds of Redis's time."""
+_KINDS = ("total", "user", "model", "key")
 _KEEP_DAYS_S = 400 * 86400
 _MARK_S = 7 * 86400
 """Longer than a batch that was applied can wait to hear of it."""
 _RETRY_S = 0.1
 
 
-class Batch(Struct, frozen=True):
-    """Sums of one tenant on their way to Redis; the number makes a second arrival harmless."""
-
-    number: int
-    rows: dict[Row, Sums]
-
-
 class Ledger:
-    """Sums up settlements and takes them to Redis.
+    """Sums up settlements and takes them to Redis, with the leases that are over.
 
     Args:
         store: where the sums are kept, for all replicas together.
         clock: for the day (UTC) of a settlement.
-        interval_s: between two flushes.
-        max_rows: different (tenant, day, user, model) kept in memory; what comes on top while
+        interval_s: between two flushes, where no lease hurries them.
+        max_rows: different (tenant, day, user, model, key) kept in memory; what comes on top while
             Redis is away is summed up under `OTHER`, so that no cost is lost.
+        together: whether all tenants' books stand in one slot of Redis.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, *, interval_s: float = 1.0, max_rows: int = 20_000
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        interval_s: float = 1.0,
+        max_rows: int = 20_000,
+        together: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
         self._interval_s = interval_s
         self._max_rows = max_rows
+        self._together = together
         self._writer = secrets.token_hex(8)
         self._number = 0
-        self._open: dict[str, dict[Row, Sums]] = {}
+        self._open: dict[str, Page] = {}
         self._open_rows = 0
         self._sent: dict[str, Batch] = {}
+        self._hurry = asyncio.Event()
         self._flushing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._day_number, self._day = -1, ""
@@ -76,26 +79,58 @@ class Ledger:
 
     def record(self, settled: Settlement) -> None:
         """Enter a settlement. Never waits and never fails; about two microseconds."""
-        rows = self._open.setdefault(settled.tenant, {})
-        row = (self._today(), short(settled.user), settled.model)
+        rows = self._page(settled.tenant).rows
+        row = (
+            settled.tenant,
+            self._today(),
+            short(settled.user),
+            settled.model,
+            settled.key_id,
+        )
         sums = rows.get(row)
         if sums is None:
             if self._open_rows >= self._max_rows:
-                row = (row[0], OTHER, OTHER)
+                row = (row[0], row[1], OTHER, OTHER, OTHER)
             self._open_rows += row not in rows
             sums = rows.setdefault(row, Sums())
         sums.add(settled)
 
+    def end(self, lease: Lease, tenant: str) -> None:
+        """A lease is over: put what was used in the place of what was reserved, soon."""
+        self._page(tenant).leases.append(lease)
+        self._hurry.set()
+
+    async def confirmed(self, tenant: str, limit_s: float) -> bool:
+        """Wait until Redis has all that was entered for a tenant so far; False if that takes
+        longer than `limit_s` seconds, or Redis is away: it gets it later."""
+        owner = self._owner(tenant)
+        page = self._open.get(owner)
+        if page is None:
+            sent = self._sent.get(owner)
+            if sent is None:
+                return True
+            page = sent.page
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        page.waiters.append(waiter)
+        self._hurry.set()
+        try:
+            async with asyncio.timeout(limit_s):
+                return await waiter
+        except TimeoutError:
+            return False
+
     @property
     def waiting(self) -> int:
         """Settlements that Redis has not confirmed yet."""
-        batches = [*self._open.values(), *(batch.rows for batch in self._sent.values())]
-        return sum(sums.requests for rows in batches for sums in rows.values())
+        pages = [*self._open.values(), *(batch.page for batch in self._sent.values())]
+        return sum(sums.requests for page in pages for sums in page.rows.values())
 
     def start(self) -> None:
         """Begin to flush in the background; call it in the running loop."""
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="ledger")
+            own = contextvars.Context()
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._run(), name="ledger", context=own)
 
     async def flush(self) -> bool:
         """Take everything to Redis. False if some of it has to wait: Redis is away.
@@ -103,10 +138,11 @@ class Ledger:
         What comes meanwhile waits for the next flush; under load there would be no end to it.
         """
         async with self._flushing:
-            rounds = max((-(-len(rows) // _BATCH_ROWS) for rows in self._open.values()), default=0)
+            rounds = max((-(-len(page) // _BATCH_ROWS) for page in self._open.values()), default=0)
             for _ in range(rounds + bool(self._sent)):
                 self._make_batches()
                 if not await self._send():
+                    self._wake_all()
                     return False
         return True
 
@@ -129,14 +165,46 @@ class Ledger:
         Raises:
             StoreUnavailable
         """
-        wanted = [(d, kind) for d in days or [self._today()] for kind in ("total", "user", "model")]
+        merged = Totals(Sums(), {}, {}, {})
+        for day in (await self.by_day(tenant, days or [self._today()])).values():
+            merged.merge(day)
+        return merged
+
+    async def by_day(self, tenant: str, days: Sequence[str]) -> dict[str, Totals]:
+        """Sums of a tenant for each of some days.
+
+        Raises:
+            StoreUnavailable
+        """
+        wanted = [(day, kind) for day in days for kind in _KINDS]
         stored = await self._store.pipeline(
-            [("HGETALL", keys.ledger_day(tenant, day, kind)) for day, kind in wanted]
+            [("HGETALL", self._total(tenant, day, kind)) for day, kind in wanted]
         )
-        sums: dict[str, dict[str, Sums]] = {"total": {}, "user": {}, "model": {}}
-        for (_, kind), content in zip(wanted, stored, strict=True):
-            read_back(content, sums[kind])
-        return Totals(sums["total"].get("", Sums()), sums["user"], sums["model"])
+        found = {day: Totals(Sums(), {}, {}, {}) for day in days}
+        for (day, kind), content in zip(wanted, stored, strict=True):
+            found[day].read(kind, content)
+        return found
+
+    def last_days(self, count: int) -> list[str]:
+        """Names of today and the days before it, oldest first."""
+        today = int(self._clock.wall() // 86400)
+        return [
+            time.strftime("%Y-%m-%d", time.gmtime(day * 86400))
+            for day in range(today - count + 1, today + 1)
+        ]
+
+    def _owner(self, tenant: str) -> str:
+        return keys.TOGETHER if self._together else tenant
+
+    def _page(self, tenant: str) -> Page:
+        owner = self._owner(tenant)
+        page = self._open.get(owner)
+        if page is None:
+            page = self._open[owner] = Page()
+        return page
+
+    def _total(self, tenant: str, day: str, kind: str) -> str:
+        return keys.ledger_day(tenant, day, kind, self._owner(tenant))
 
     async def _flush_until_done(self) -> None:
         while True:
@@ -146,9 +214,13 @@ class Ledger:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._interval_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._interval_s):
+                    await self._hurry.wait()
+            self._hurry.clear()
             try:
-                await self.flush()
+                if not await self.flush():
+                    await asyncio.sleep(_RETRY_S)
             except Exception:  # the loop must live on, and the mistake be seen
                 log.exception("the ledger could not be flushed")
 
@@ -160,50 +232,66 @@ class Ledger:
         return self._day
 
     def _make_batches(self) -> None:
-        """Number the sums of each tenant that has no batch under way."""
-        for tenant in [t for t in self._open if t not in self._sent]:
-            rows = self._open[tenant]
-            taken = {row: rows.pop(row) for row in list(rows)[:_BATCH_ROWS]}
-            self._open_rows -= len(taken)
-            if not rows:
-                del self._open[tenant]
+        """Number the pages of each owner that has no batch under way."""
+        for owner in [o for o in self._open if o not in self._sent]:
+            page = self._open[owner]
+            if len(page) <= _BATCH_ROWS:
+                del self._open[owner]
+                taken = page
+            else:  # who waits, waits for the last part
+                taken = Page(
+                    {row: page.rows.pop(row) for row in list(page.rows)[:_BATCH_ROWS]},
+                    page.leases[:_BATCH_ROWS],
+                )
+                del page.leases[:_BATCH_ROWS]
+            self._open_rows -= len(taken.rows)
             self._number += 1
-            self._sent[tenant] = Batch(self._number, taken)
+            self._sent[owner] = Batch(self._number, taken)
 
     async def _send(self) -> bool:
         """Send every batch under way; True if all of them arrived."""
-        for tenants in self._trips():
-            calls = [self._call(tenant, self._sent[tenant]) for tenant in tenants]
+        for owners in self._trips():
+            calls = [self._call(owner, self._sent[owner]) for owner in owners]
             try:
-                replies = await self._store.scripts("settle", calls)
+                replies = await self._store.scripts("ledger", calls)
             except StoreUnavailable:
                 return False
-            for tenant, reply in zip(tenants, replies, strict=True):
+            for owner, reply in zip(owners, replies, strict=True):
                 if not isinstance(reply, StoreUnavailable):
-                    del self._sent[tenant]
+                    self._sent.pop(owner).page.wake(True)
         return not self._sent
 
+    def _wake_all(self) -> None:
+        """Nobody waits for a Redis that is away."""
+        for page in (*self._open.values(), *(batch.page for batch in self._sent.values())):
+            page.wake(False)
+
     def _trips(self) -> list[list[str]]:
-        """The tenants with batches under way, so many a round trip as Redis adds up in a moment."""
+        """The owners with batches under way, so many a round trip as Redis adds up in a moment."""
         trips: list[list[str]] = []
         room = 0
-        for tenant, batch in self._sent.items():
-            room -= len(batch.rows)
+        for owner, batch in self._sent.items():
+            room -= len(batch.page)
             if room < 0:
                 trips.append([])
-                room = _BATCH_ROWS - len(batch.rows)
-            trips[-1].append(tenant)
+                room = _BATCH_ROWS - len(batch.page)
+            trips[-1].append(owner)
         return trips
 
-    def _call(self, tenant: str, batch: Batch) -> Call:
+    def _call(self, owner: str, batch: Batch) -> Call:
         hashes: dict[str, dict[str, Sums]] = {}
-        for (day, user, model), sums in batch.rows.items():
-            for kind, name in (("total", ""), ("user", user), ("model", model)):
-                key = keys.ledger_day(tenant, day, kind)
-                hashes.setdefault(key, {}).setdefault(name, Sums()).merge(sums)
-        args: list[Argument] = [batch.number, _MARK_S, _KEEP_DAYS_S]
+        for (tenant, day, user, model, key), sums in batch.page.rows.items():
+            for kind, name in (("total", ""), ("user", user), ("model", model), ("key", key)):
+                if name or kind != "key":
+                    into = hashes.setdefault(self._total(tenant, day, kind), {})
+                    into.setdefault(name, Sums()).merge(sums)
+        args: list[Argument] = ["settle", batch.number, _MARK_S, _KEEP_DAYS_S, len(hashes)]
         for by_name in hashes.values():
             pairs = [pair for name, sums in by_name.items() for pair in fields(name, sums)]
             args.append(len(pairs))
             args.extend(part for pair in pairs for part in pair)
-        return [keys.ledger_writer(tenant, self._writer), *hashes], args
+        changes = corrections(batch.page.leases)
+        for correction in changes:
+            args += correction.arguments()
+        scopes = [key for c in changes for key in (c.scope.state, c.scope.holds)]
+        return [keys.ledger_writer(owner, self._writer), *hashes, *scopes], args

@@ -32,6 +32,7 @@ class Settlement(Struct, frozen=True, gc=False):
     """`ok`, `failed` (the answer broke off) or `left` (the caller did)."""
     requests: int = 1
     """0 for a part of a request that another settlement counts: an attempt that broke off."""
+    key_id: str = ""
 
 
 class Sums(Struct):
@@ -68,11 +69,28 @@ METRICS = tuple(field.name for field in structs.fields(Sums))
 
 
 class Totals(Struct):
-    """Sums of a tenant: of all, by user, by model."""
+    """Sums of a tenant: of all, by user, by model, by key."""
 
     total: Sums
     users: dict[str, Sums]
     models: dict[str, Sums]
+    keys: dict[str, Sums]
+
+    def read(self, kind: str, stored: Mapping[bytes, bytes]) -> None:
+        """Add what is stored of one kind (`total`, `user`, `model`, `key`)."""
+        if kind == "total":
+            found: dict[str, Sums] = {}
+            read_back(stored, found)
+            self.total.merge(found.get("", Sums()))
+        else:
+            read_back(stored, getattr(self, f"{kind}s"))
+
+    def merge(self, other: Totals) -> None:
+        self.total.merge(other.total)
+        for kind in ("users", "models", "keys"):
+            own: dict[str, Sums] = getattr(self, kind)
+            for name, sums in getattr(other, kind).items():
+                own.setdefault(name, Sums()).merge(sums)
 
 
 def fields(name: str, sums: Sums) -> Iterator[tuple[str, int]]:

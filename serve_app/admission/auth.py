@@ -1,73 +1,150 @@
-"""Who is calling: an API key becomes an identity; the key itself is forgotten at once."""
+"""Who is calling: an API key becomes a caller; the key itself is forgotten at once."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from serve_app.config.policy import AdmissionPolicy, KeyPolicy
-from serve_app.core.errors import PolicyRejected, Unauthorized
+from serve_app.admission.caller import NOBODY, Caller, caller_of_policy
+from serve_app.config.policy import AdmissionPolicy, KeyPolicy, WithoutRedis
+from serve_app.core.api_key import digest, is_whole, key_id, looks_like_ours
+from serve_app.core.errors import Overloaded, PolicyRejected, Unauthorized
 from serve_app.core.types import Identity
 
-ANONYMOUS = Identity()
-_KEY_ID_CHARS = 12
+ANONYMOUS = NOBODY.identity
 
 _key_list = TypeAdapter(list[KeyPolicy])
 
 
+class Known(Protocol):
+    """Keys that are in no policy; see `KeyDirectory`."""
+
+    @property
+    def is_loaded(self) -> bool: ...
+
+    @property
+    def stale_s(self) -> float: ...
+
+    def find(self, digest: bytes) -> Caller | None: ...
+
+    def now(self) -> float: ...
+
+
 class KeyRing:
-    """The known keys, by SHA-256 digest.
+    """The keys that are good under a policy: the policy's own, then those of the directory.
 
     Only digests are stored and compared: how long a lookup takes says nothing about a key,
     because nobody can choose a key's digest digit by digit.
 
     Args:
         policy: its `keys` and those of its `key_file`.
+        directory: keys that admins make while the gateway runs; and what time it is.
+        admin_key: one more admin key besides those of the policy; empty: none.
 
     Raises:
-        PolicyRejected: the file cannot be read, or two entries have the same key.
+        PolicyRejected: the file cannot be read, two entries have the same key, or an API key is
+            an admin key too.
     """
 
-    def __init__(self, policy: AdmissionPolicy) -> None:
+    def __init__(self, policy: AdmissionPolicy, directory: Known, admin_key: str = "") -> None:
         keys = [*policy.keys, *_read(policy.key_file)]
         self._require_key = policy.require_key
-        self._admins = {bytes.fromhex(digest) for digest in policy.admin_keys}
-        self._identities = {bytes.fromhex(key.sha256): _identity(key) for key in keys}
-        if len(self._identities) < len(keys):
+        self._without_redis = policy.without_redis
+        self._directory = directory
+        self._admins = {bytes.fromhex(sha256): key_id(sha256) for sha256 in policy.admin_keys}
+        if admin_key:
+            self._admins[digest(admin_key)] = key_id(digest(admin_key).hex())
+        self._callers = {bytes.fromhex(key.sha256): caller_of_policy(key) for key in keys}
+        if len(self._callers) < len(keys):
             raise PolicyRejected(f"admission.keys: a key occurs twice: {_doubles(keys)}")
+        if both := self._callers.keys() & self._admins.keys():
+            names = ", ".join(sorted(key_id(sha256.hex()) for sha256 in both))
+            raise PolicyRejected(f"admission.admin_keys: an admin key is no API key: {names}")
 
-    def identify(self, authorization: str | None, x_api_key: str | None) -> Identity:
-        """The identity behind the `Authorization: Bearer` or `x-api-key` header.
+    def find(self, authorization: str | None, x_api_key: str | None) -> Caller:
+        """Who has the key in the `Authorization: Bearer` or `x-api-key` header.
 
-        Without `require_key` a caller whose key is missing or unknown is anonymous.
+        Without `require_key` a caller whose key is missing or unknown is nobody in particular.
 
         Raises:
-            Unauthorized: a key is required and there is none, or it is unknown.
+            Unauthorized: a key is required and there is none, or it is unknown; or it is
+                disabled or has expired, whether one is required or not.
+            Overloaded: it may be a good key, but keys cannot be looked up at the moment.
         """
-        key = _bearer(authorization) or (x_api_key or "").strip()
-        known = self._identities.get(_digest(key)) if key else None
-        if known is not None:
+        key = _given(authorization, x_api_key)
+        if not key:
+            return self._without_key()
+        known = self._known(digest(key), key)
+        if known is None:
+            return self._stranger(key)
+        known.check_valid(self._directory.now())
+        return known
+
+    def identify(self, authorization: str | None, x_api_key: str | None) -> Identity:
+        """The identity alone of whom `find` finds."""
+        return self.find(authorization, x_api_key).identity
+
+    def admin(self, authorization: str | None, x_api_key: str | None) -> str | None:
+        """The id of a caller's admin key, None if it has none. Where no key is asked for and no
+        admin key is set, everybody who reaches the port is an admin without an id."""
+        if not self._admins:
+            return None if self._require_key else ""
+        key = _given(authorization, x_api_key)
+        return self._admins.get(digest(key)) if key else None
+
+    def is_admin(self, authorization: str | None, x_api_key: str | None) -> bool:
+        """Whether a caller has an admin key, or needs none."""
+        return self.admin(authorization, x_api_key) is not None
+
+    def _known(self, sha256: bytes, key: str) -> Caller | None:
+        if (known := self._callers.get(sha256)) is not None:
             return known
+        known = self._directory.find(sha256)
+        if known is None and not self._may_be_good(key):
+            return None
+        if known is None or self._is_too_old(self._without_redis):
+            raise Overloaded(
+                "API keys cannot be looked up at the moment.",
+                code="keys_unavailable",
+                retry_after_s=1.0,
+            )
+        return known
+
+    def _may_be_good(self, key: str) -> bool:
+        """Whether an unknown key is one that this replica may not have heard of yet."""
+        return self._require_key and not self._directory.is_loaded and is_whole(key)
+
+    def _is_too_old(self, rule: WithoutRedis) -> bool:
+        """Whether a key may have been disabled long ago, and nobody could tell us."""
+        return rule.keys == "fail_closed" and self._directory.stale_s > rule.keys_for_s
+
+    def _stranger(self, key: str) -> Caller:
         if not self._require_key:
-            return ANONYMOUS
-        if key:
-            raise Unauthorized("Incorrect API key provided.")
+            return NOBODY
+        if digest(key) in self._admins:
+            raise Unauthorized("This is an admin key; requests need an API key.")
+        if looks_like_ours(key) and not is_whole(key):
+            raise Unauthorized(
+                "Incorrect API key provided: it is mistyped or cut off (its check digits do not "
+                "match)."
+            )
+        raise Unauthorized("Incorrect API key provided.")
+
+    def _without_key(self) -> Caller:
+        if not self._require_key:
+            return NOBODY
         raise Unauthorized(
             "No API key provided. Send one in the header 'Authorization: Bearer KEY'.",
             code="missing_api_key",
         )
 
-    def is_admin(self, authorization: str | None, x_api_key: str | None) -> bool:
-        """Whether a caller has an admin key. Where no key is asked for and no admin key is set,
-        everybody who reaches the port is one."""
-        if not self._admins:
-            return not self._require_key
-        key = _bearer(authorization) or (x_api_key or "").strip()
-        return bool(key) and _digest(key) in self._admins
+
+def _given(authorization: str | None, x_api_key: str | None) -> str:
+    return _bearer(authorization) or (x_api_key or "").strip()
 
 
 def _bearer(authorization: str | None) -> str:
@@ -75,17 +152,8 @@ def _bearer(authorization: str | None) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
-
-
-def _identity(key: KeyPolicy) -> Identity:
-    key_id = key.sha256[:_KEY_ID_CHARS]
-    return Identity(tenant=key.tenant, user=key.user or key_id, key_id=key_id)
-
-
 def _doubles(keys: Iterable[KeyPolicy]) -> str:
-    ids = [key.sha256[:_KEY_ID_CHARS] for key in keys]
+    ids = [key_id(key.sha256) for key in keys]
     return ", ".join(sorted({i for i in ids if ids.count(i) > 1}))
 
 

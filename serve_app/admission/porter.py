@@ -1,139 +1,225 @@
-"""The porter: who is calling, and may they. Headers in, an identity or a refusal out."""
+"""The porter: who is calling, and may they. Headers and a need in, a lease or a refusal out."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from msgspec import Struct
 
+from serve_app.admission import figures
+from serve_app.admission.alone import Alone
 from serve_app.admission.auth import KeyRing
-from serve_app.admission.limits import Level, Limit, Taken, take
+from serve_app.admission.caller import Caller
+from serve_app.admission.directory import KeyDirectory
+from serve_app.admission.figures import Soft
+from serve_app.admission.need import Asking, needed
+from serve_app.admission.scopes import ScopeBook, Scopes
+from serve_app.admission.till import Refusal, Till
 from serve_app.config.policy import AdmissionPolicy
+from serve_app.config.structure import LedgerSettings
 from serve_app.core.clock import Clock
-from serve_app.core.errors import Overloaded, RateLimited
+from serve_app.core.errors import BudgetSpent, GatewayError, RateLimited
+from serve_app.core.limits import PERIODS, Lease, Need, Scope, Used
 from serve_app.core.types import Identity
-from serve_app.store import keys
 from serve_app.store.client import Store, StoreUnavailable
+
+__all__ = ["ADMIN", "Admission", "Admitted", "Asking", "Standing"]
 
 log = logging.getLogger(__name__)
 
-_COMPLAIN_EVERY_S = 60.0
+_WARN_EVERY_S = 3600.0
 
 ADMIN = Identity(user="admin")
 """Who has an admin key; of the tenant that callers without a key are of."""
 
 
-class Admitted(Struct, frozen=True):
-    """A caller who may go on. `headers` say what is left of the limit nearest to its end."""
+class Admitted(Struct):
+    """A caller who may go on."""
 
-    identity: Identity
+    caller: Caller
+    lease: Lease | None = None
+    """What was reserved; whoever has it says when it is over. None: nothing is limited."""
     headers: dict[str, str] = {}
+    """What is left of the limits nearest to their end."""
+    soft: Soft | None = None
+    """A budget that is nearly spent."""
     unlimited: str = ""
     """Why no limit was looked at, if none was: for the trail."""
+
+    @property
+    def identity(self) -> Identity:
+        return self.caller.identity
+
+
+class Standing(Struct):
+    """What limits a caller, and what of it is used: for those who ask."""
+
+    identity: Identity
+    scopes: tuple[Scope, ...]
+    used: list[Used]
 
 
 class Admission:
     """Admits callers under a policy.
 
     Args:
-        policy: keys, limits, and what to do without Redis.
-        store: where the limits are counted, for all replicas together.
-        clock: for how often the log hears of limits that cannot be counted.
+        policy: keys, limits, budgets, and what to do without Redis.
+        settings: how reservations are kept.
+        store: where limits are counted, for all replicas together.
+        directory: keys that are made while the gateway runs, and how many replicas there are.
+        clock: for how often the log hears of what cannot be counted.
+        settle: told of each lease when it is over.
+        admin_key: one more, besides those of the policy; empty: none.
 
     Raises:
         PolicyRejected: the policy cannot be used.
     """
 
-    def __init__(self, policy: AdmissionPolicy, store: Store, clock: Clock) -> None:
-        self._store = store
+    def __init__(
+        self,
+        policy: AdmissionPolicy,
+        settings: LedgerSettings,
+        store: Store,
+        directory: KeyDirectory,
+        clock: Clock,
+        settle: Callable[[Lease], None],
+        *,
+        admin_key: str = "",
+    ) -> None:
+        self._settings = settings
+        self._directory = directory
         self._clock = clock
-        self._complained_at = float("-inf")
+        self._settle = settle
+        self._admin_key = admin_key
+        self._till = Till(store, clock, settings.lease_s, self._over)
+        self._alone = Alone(settings.lease_s, lambda: directory.live_replicas, clock)
+        self._warned: dict[str, float] = {}
         self.reconfigure(policy)
 
     def reconfigure(self, policy: AdmissionPolicy) -> None:
         """Apply another policy. A bad one raises `PolicyRejected` and changes nothing."""
-        self._ring = KeyRing(policy)
-        self._policy = policy
+        ring = KeyRing(policy, self._directory, self._admin_key)
+        scopes = ScopeBook(policy, together=self._settings.slot == "one")
+        self._ring, self._scopes, self._policy = ring, scopes, policy
 
-    async def admit(self, authorization: str | None, x_api_key: str | None) -> Admitted:
-        """Let a caller in.
+    def start(self) -> None:
+        self._till.start()
+
+    async def close(self) -> None:
+        await self._till.close()
+
+    async def admit(
+        self, authorization: str | None, x_api_key: str | None, asking: Asking
+    ) -> Admitted:
+        """Let a caller in, with all that the request needs reserved.
 
         Raises:
-            Unauthorized: no key, or an unknown one.
+            Unauthorized: no key, or one that is not good.
+            Blocked: the key may not use this route or model.
+            TooLarge: no limit would ever let so large a request through.
             RateLimited: a limit is used up; `retry_after_s` says for how long.
-            Overloaded: limits cannot be counted and the policy is `fail_closed`.
+            BudgetSpent: a budget is.
+            Overloaded: limits or keys cannot be looked up and the policy is `fail_closed`.
         """
-        identity = self._ring.identify(authorization, x_api_key)
-        limits = self._limits(identity)
-        if not limits:
-            return Admitted(identity, unlimited="no limits")
+        caller = self._ring.find(authorization, x_api_key)
+        caller.check_path(asking.path)
+        if asking.model:
+            caller.check_model(asking.model)
+        scopes = self._scopes_of(caller, asking.model)
+        need = needed(scopes, asking, self._policy)
+        if not scopes.counted:
+            return Admitted(caller, unlimited="no limits")
+        tenant = caller.identity.tenant
         try:
-            taken = await take(self._store, limits)
+            outcome = await self._till.reserve(tenant, scopes.counted, need)
         except StoreUnavailable as error:
-            return self._without_redis(identity, error)
-        if taken.refused is not None:
-            raise _refusal(taken, taken.refused)
-        return Admitted(identity, _headers(taken))
+            return self._without_redis(caller, scopes.counted, need, error)
+        self._alone.hear(scopes.counted, outcome.used)
+        if outcome.refusal is not None:
+            raise _refused(outcome.refusal, scopes.counted, outcome.used)
+        soft = figures.soft(scopes.counted, outcome.used)
+        if soft is not None:
+            self._warn(soft, caller.identity)
+        told = figures.headers(scopes.counted, outcome.used)
+        return Admitted(caller, outcome.lease, told, soft)
 
     def is_admin(self, authorization: str | None, x_api_key: str | None) -> bool:
         """Whether a caller may see and change what is of every tenant."""
         return self._ring.is_admin(authorization, x_api_key)
 
-    async def admit_to_desk(self, authorization: str | None, x_api_key: str | None) -> Identity:
+    def admin(self, authorization: str | None, x_api_key: str | None) -> str | None:
+        """The id of a caller's admin key; see `KeyRing.admin`."""
+        return self._ring.admin(authorization, x_api_key)
+
+    async def admit_to_desk(
+        self, authorization: str | None, x_api_key: str | None, path: str
+    ) -> Identity:
         """Let a caller in that asks for nothing of a model; an admin needs no other key.
 
         Raises:
-            Unauthorized, RateLimited, Overloaded: as `admit`.
+            GatewayError: as `admit`.
         """
         if self.is_admin(authorization, x_api_key):
             return ADMIN
-        return (await self.admit(authorization, x_api_key)).identity
+        admitted = await self.admit(authorization, x_api_key, Asking(path=path))
+        if admitted.lease is not None:
+            admitted.lease.done()
+        return admitted.identity
 
-    def _limits(self, identity: Identity) -> list[Limit]:
-        if not self._policy.require_key:
-            return []
-        tenant, user_rpm, key_rpm = identity.tenant, self._policy.user_rpm, self._policy.key_rpm
-        limits = []
-        if user_rpm:
-            bucket = keys.user_rate(tenant, identity.user)
-            limits.append(Limit(f"{user_rpm} requests per minute per user", bucket, user_rpm))
-        if key_rpm:
-            bucket = keys.key_rate(tenant, identity.key_id)
-            limits.append(Limit(f"{key_rpm} requests per minute per key", bucket, key_rpm))
-        return limits
+    async def standing(self, authorization: str | None, x_api_key: str | None) -> Standing:
+        """What limits a caller, and what of it is used. Costs the caller nothing.
 
-    def _without_redis(self, identity: Identity, error: StoreUnavailable) -> Admitted:
+        Raises:
+            Unauthorized: no key, or one that is not good.
+            StoreUnavailable
+        """
+        caller = self._ring.find(authorization, x_api_key)
+        scopes = self._scopes_of(caller, "").counted
+        return Standing(caller.identity, scopes, await self._till.look(scopes))
+
+    def _scopes_of(self, caller: Caller, model: str) -> Scopes:
+        account = "" if caller.record is None else caller.record.account
+        return self._scopes.of(caller.identity, model, caller.limits, account)
+
+    def _without_redis(
+        self, caller: Caller, scopes: tuple[Scope, ...], need: Need, error: StoreUnavailable
+    ) -> Admitted:
         """What the policy says for the time that Redis is away."""
-        rule = self._policy.without_redis
-        now = self._clock.monotonic()
-        if now - self._complained_at >= _COMPLAIN_EVERY_S:
-            self._complained_at = now
-            log.error("limits cannot be counted, %s (without_redis): %s", rule, error.reason)
-        if rule == "fail_closed":
-            raise Overloaded(
-                "Limits cannot be counted at the moment.",
-                code="limits_unavailable",
-                retry_after_s=1.0,
-            ) from error
-        return Admitted(identity, unlimited="limits could not be counted")
+        lease = self._till.lend(caller.identity.tenant, scopes, need)
+        refusal = self._alone.take(self._policy.without_redis, lease, error)
+        if refusal is not None:
+            raise _refused(refusal, (), ())
+        return Admitted(caller, lease, unlimited="Redis is away")
+
+    def _over(self, lease: Lease) -> None:
+        if not lease.reserved:
+            self._alone.settle(lease)
+        self._settle(lease)
+
+    def _warn(self, soft: Soft, identity: Identity) -> None:
+        """Tell the log, once an hour for each budget, that it is nearly spent."""
+        now, name = self._clock.monotonic(), f"{soft.scope.state}:{soft.period}"
+        if now - self._warned.get(name, float("-inf")) < _WARN_EVERY_S:
+            return
+        if len(self._warned) > 1000:
+            self._warned.clear()
+        self._warned[name] = now
+        log.warning(
+            "budget nearly spent: %s of tenant %r: %.2f of %.2f USD",
+            figures.named(soft.scope, soft.period),
+            identity.tenant,
+            soft.spent / 1e6,
+            soft.limit / 1e6,
+        )
 
 
-def _refusal(taken: Taken, limit: Limit) -> RateLimited:
-    wait_s = taken.retry_after_s
-    return RateLimited(
-        f"Rate limit reached: {limit.name}. Try again in {wait_s:.1f} s.", retry_after_s=wait_s
-    )
-
-
-def _headers(taken: Taken) -> dict[str, str]:
-    """The names that OpenAI's clients know, for the limit of which least is left."""
-    level = min(taken.levels, key=_remaining)
-    return {
-        "x-ratelimit-limit-requests": str(level.limit.per_minute),
-        "x-ratelimit-remaining-requests": str(level.remaining),
-        "x-ratelimit-reset-requests": f"{level.reset_s:.3f}s",
-    }
-
-
-def _remaining(level: Level) -> int:
-    return level.remaining
+def _refused(refusal: Refusal, scopes: tuple[Scope, ...], used: tuple[Used, ...]) -> GatewayError:
+    """A refusal as the error it stands for; it names the limit, and its head tells of all."""
+    name = figures.named(refusal.scope, refusal.limit)
+    wait_s = refusal.wait_s
+    again = "" if wait_s is None else f" Try again in {figures.waiting(wait_s)}."
+    told = {**figures.headers(scopes, used), "x-serve-app-limit": name}
+    if refusal.limit in PERIODS:
+        return BudgetSpent(f"The {name} is spent.{again}", retry_after_s=wait_s, headers=told)
+    return RateLimited(f"Rate limit reached: {name}.{again}", retry_after_s=wait_s, headers=told)

@@ -10,6 +10,12 @@ from serve_app.core.errors import PolicyRejected
 REDIS_URL = "SERVE_APP_REDIS_URL"
 """Environment variable that wins over `redis.url`; `serve-app up` sets it for its own Valkey."""
 
+ADMIN_KEY = "SERVE_APP_ADMIN_KEY"
+"""Environment variable with an admin key: of the gateway, and of whoever manages it."""
+
+SESSION_KEY = "SERVE_APP_SESSION_KEY"
+"""Environment variable with the key that seals what a conversation's placeholders stand for."""
+
 
 def data_dir(environ: Mapping[str, str]) -> Path:
     """Absolute path of the data folder (it may not exist yet).

@@ -25,12 +25,17 @@ class RedisSettings(Section):
     url: str = Field(
         default="embedded",
         description="`embedded` (the Valkey that `serve-app up` starts), `redis://`, `rediss://` "
-        "or `unix://`. The environment variable SERVE_APP_REDIS_URL wins over it.",
+        "or `unix://`; for a Redis Cluster or Valkey cluster `redis+cluster://HOST:PORT,HOST:PORT` "
+        "or `rediss+cluster://`. The environment variable SERVE_APP_REDIS_URL wins over it.",
     )
     timeout_ms: int = Field(
         default=50, gt=0, le=5000, description="Limit of one command, connecting included."
     )
-    pool: int = Field(default=32, gt=0, description="Connections a replica may hold.")
+    pool: int = Field(
+        default=32,
+        gt=0,
+        description="Connections a replica may hold (to each server of a cluster).",
+    )
     breaker_failures: int = Field(
         default=3, gt=0, description="Failures in a row after which commands are refused at once."
     )
@@ -190,6 +195,18 @@ class LocalBackend(Section):
     models: list[ModelSettings] = Field(min_length=1, max_length=1)
     timeouts: BackendTimeouts = BackendTimeouts(first_token_s=60.0)
     max_running: int = Field(default=64, gt=0, description="Requests at once, per replica.")
+    max_waiting: int = Field(
+        default=256,
+        ge=0,
+        description="Requests that may wait for one of them to end, per replica; the next is "
+        "refused, or takes the place of one of a tenant with more of them.",
+    )
+    max_wait_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="Longest wait. A request that cannot expect its turn in time is refused at "
+        "once, with `Retry-After`, or goes to the next model.",
+    )
 
 
 Backend = Annotated[HostedBackend | LocalBackend, Field(discriminator="kind")]
@@ -231,6 +248,27 @@ class CacheStructure(Section):
     semantic: SemanticStructure = SemanticStructure()
 
 
+class LedgerSettings(Section):
+    """Where limits, budgets and totals are counted."""
+
+    slot: Literal["tenant", "one"] = Field(
+        default="tenant",
+        description="Of a Redis Cluster: a slot for each tenant, or one for all (limits over "
+        "several tenants need that). Changing it begins the books anew.",
+    )
+    lease_s: float = Field(
+        default=30.0,
+        ge=1,
+        description="What a replica that died had reserved comes back after so long.",
+    )
+    confirm_ms: int = Field(
+        default=200,
+        gt=0,
+        description="An answer that was reserved for ends when the ledger has its cost, or after "
+        "this.",
+    )
+
+
 class ServerSettings(Section):
     max_body_bytes: int = Field(default=20 << 20, gt=0)
     body_timeout_s: float = Field(default=30.0, gt=0, description="To receive a request's body.")
@@ -255,6 +293,7 @@ class GatewayArgs(Section):
     backends: list[Backend] = Field(min_length=1)
     conversation: ConversationSettings = ConversationSettings()
     cache: CacheStructure = CacheStructure()
+    ledger: LedgerSettings = LedgerSettings()
     server: ServerSettings = ServerSettings()
 
     @model_validator(mode="before")

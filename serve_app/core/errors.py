@@ -7,7 +7,8 @@
     |- NotFound              404
     |- RequestTimeout        408  the request itself did not arrive in time
     |- TooLarge              413
-    |- RateLimited           429  `limit` names which one, `retry_after_s` when to come back
+    |- RateLimited           429  the message names the limit, `retry_after_s` when to come back
+    |- BudgetSpent           429  so does this one, of a budget
     |- ClientGone            499  nobody is left to answer
     |- UpstreamFailed        502  every candidate failed; the message has a line each
     |- Overloaded            503  full, draining, or a part is away; `retry_after_s`
@@ -19,6 +20,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -30,6 +32,7 @@ class GatewayError(Exception):
         param: the request field at fault, as a path (`messages[0].role`).
         code: overrides the class's machine-readable code.
         retry_after_s: seconds after which trying again makes sense.
+        headers: what else the response's head says.
     """
 
     status: ClassVar[int] = 500
@@ -43,11 +46,13 @@ class GatewayError(Exception):
         param: str | None = None,
         code: str | None = None,
         retry_after_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.retry_after_s = retry_after_s
+        self.headers = headers or {}
         if code is not None:
             self.code = code
 
@@ -103,6 +108,14 @@ class RateLimited(GatewayError):
     status = 429
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
+
+
+class BudgetSpent(GatewayError):
+    """Trying again helps only when the budget's period is over."""
+
+    status = 429
+    type = "insufficient_quota"
+    code = "budget_exceeded"
 
 
 class ClientGone(GatewayError):

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from serve_app.core.errors import DeadlineExceeded, GatewayError, Overloaded, UpstreamFailed
+from serve_app.core.money import usd
 from serve_app.core.types import Message
 from serve_app.ingress import problems
 from serve_app.ingress.clerk import Clerk
-from serve_app.ingress.heads import head, usd
+from serve_app.ingress.heads import head
 from serve_app.ingress.http import JSON, Exchange
 from serve_app.ingress.language import words_for
 from serve_app.pipeline import Facts, Reply

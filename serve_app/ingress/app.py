@@ -11,6 +11,7 @@ from serve_app.ingress import desk as desks
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.house import HouseRoutes
 from serve_app.ingress.http import Exchange, Receive, Scope, Send
+from serve_app.ingress.keys import KeyRoutes
 from serve_app.ingress.pantry import PantryRoutes
 from serve_app.ingress.routes import Handler, Route, WorkRoutes
 from serve_app.observe.observer import Observer, RequestEnd
@@ -31,6 +32,8 @@ class GatewayApp:
         work: WorkRoutes,
         house: HouseRoutes,
         pantry: PantryRoutes,
+        keys: KeyRoutes,
+        usage: Handler,
         desk: Desk,
         observer: Observer,
         *,
@@ -42,7 +45,9 @@ class GatewayApp:
         self._models = house.model
         self._anthropic = AnthropicErrors()
         self._work: dict[str, Route] = work.table()
-        self._pantry: dict[str, tuple[str, Handler]] = {
+        self._keys = keys
+        self._office: dict[str, tuple[str, Handler]] = {
+            "/v1/usage": ("GET", usage),
             "/v1/cache": ("DELETE", pantry.purge),
             "/v1/cache/top": ("GET", pantry.top),
             "/v1/cache/warm": ("POST", pantry.warm),
@@ -65,13 +70,17 @@ class GatewayApp:
     async def _serve(self, exchange: Exchange) -> None:
         began = time.perf_counter()
         error = ""
-        route = exchange.path
+        route = ""
         try:
             if (work := self._work.get(exchange.path)) is not None:
+                route = exchange.path
                 exchange.shape = work.shape
                 await self._work_on(exchange, "POST", work.handle)
-            elif (room := self._pantry.get(exchange.path)) is not None:
+            elif (room := self._office.get(exchange.path)) is not None:
+                route = exchange.path
                 await self._work_on(exchange, *room)
+            elif route := self._keys.route(exchange.path):
+                await self._work_on(exchange, "", self._keys.handle)
             else:
                 if b"anthropic-version" in exchange.headers:
                     exchange.shape = self._anthropic
@@ -96,7 +105,8 @@ class GatewayApp:
             self._report(exchange, route, time.perf_counter() - began, error)
 
     async def _work_on(self, exchange: Exchange, method: str, handle: Handler) -> None:
-        self._check_method(exchange, method)
+        if method:
+            self._check_method(exchange, method)
         self._desk.enter(exchange)
         try:
             await handle(exchange)
@@ -110,7 +120,7 @@ class GatewayApp:
             return "/v1/models/{id}", self._models
         raise NotFound(
             f"There is no {exchange.path[:80]!r}; see POST {', '.join(self._work)}, "
-            f"GET {', '.join(self._house)}, and /v1/cache"
+            f"GET {', '.join(self._house)}, /v1/usage, /v1/cache and /v1/keys"
         )
 
     @staticmethod
@@ -126,15 +136,12 @@ class GatewayApp:
             task.uncancel()
         await exchange.problem(told)
 
-    def _is_known(self, route: str) -> bool:
-        return route in self._work or route in self._pantry or route.endswith("}")
-
     def _report(self, exchange: Exchange, route: str, duration_s: float, error: str) -> None:
         if route in self._house:
             return
         end = RequestEnd(
             trail=exchange.trail,
-            route=route if self._is_known(route) else "other",
+            route=route or "other",
             status=exchange.status,
             duration_s=duration_s,
             error=error,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from serve_app.admission.porter import Admission, Standing
 from serve_app.config.structure import ServerSettings
 from serve_app.core.clock import Clock
 from serve_app.core.types import ChatRequest, Identity, Plan
 from serve_app.ingress.control import control_of
 from serve_app.ingress.http import Exchange
-from serve_app.pipeline import Admission, Ask, Control, Pipeline, Reply
+from serve_app.ingress.priority import HEADER, priority_of
+from serve_app.pipeline import Ask, Control, Pipeline, Reply
 
 
 class Clerk:
@@ -53,7 +55,15 @@ class Clerk:
 
     async def identify(self, exchange: Exchange) -> Identity:
         """Admit a caller that asks for nothing of a model."""
-        return await self._admission.admit_to_desk(*_keys(exchange))
+        return await self._admission.admit_to_desk(*_keys(exchange), exchange.path)
+
+    async def standing(self, exchange: Exchange) -> Standing:
+        """What limits a caller, and what of it is used."""
+        return await self._admission.standing(*_keys(exchange))
+
+    def admin(self, exchange: Exchange) -> str | None:
+        """The id of the caller's admin key; None if it is no admin."""
+        return self._admission.admin(*_keys(exchange))
 
     def _ask(self, exchange: Exchange, request: ChatRequest, session: str | None) -> Ask:
         authorization, api_key = _keys(exchange)
@@ -68,6 +78,7 @@ class Clerk:
                 exchange.header(b"cache-control"), exchange.header(b"x-serve-app-cache-tags")
             ),
             deadline=self._clock.monotonic() + self._settings.request_deadline_s,
+            priority=priority_of(exchange.header(HEADER)),
         )
 
 

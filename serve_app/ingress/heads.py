@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from serve_app.core.money import usd
 from serve_app.ingress.http import Headers
 from serve_app.pipeline import Facts
 
@@ -44,8 +45,3 @@ def head(facts: Facts) -> Headers:
         headers.append((b"x-serve-app-session", b"not-kept"))
     headers += [(name.encode(), value.encode()) for name, value in facts.limits.items()]
     return headers
-
-
-def usd(micro: int) -> str:
-    """Micro-dollars as dollars, exactly."""
-    return f"{micro // 1_000_000}.{micro % 1_000_000:06d}"

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from serve_app.backends.base import Backend
+from serve_app.backends.local_vllm import LocalVLLM
 from serve_app.cache.base import Cache
 from serve_app.core.clock import Clock
 from serve_app.core.errors import NotFound, Overloaded
@@ -122,6 +123,9 @@ class HouseRoutes:
         for what, count in self._lost().items():
             self._metrics.lose(what, count)
         self._metrics.show_vitals(self._readings())
+        for name, backend in self._backends.items():
+            if isinstance(backend, LocalVLLM):
+                self._metrics.show_queue(name, backend.queue())
         if (state := await self._cache_state()) is not None:
             self._metrics.show_cache(state)
         text = await asyncio.to_thread(self._metrics.render)

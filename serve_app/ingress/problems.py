@@ -16,4 +16,5 @@ def headers(error: GatewayError) -> Headers:
     found: Headers = [_JSON]
     if error.retry_after_s is not None:
         found.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
+    found += [(name.encode(), value.encode()) for name, value in error.headers.items()]
     return found

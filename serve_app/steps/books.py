@@ -8,6 +8,7 @@ from serve_app.accounting.ledger import Ledger, Settlement
 from serve_app.accounting.meter import cost_micro_usd, count_usage
 from serve_app.accounting.totals import Status
 from serve_app.backends.execute import Answer, Broken
+from serve_app.core.limits import Lease
 from serve_app.core.types import Plan, Usage
 from serve_app.flights.base import Outcome
 from serve_app.passage import Facts, Passage
@@ -22,17 +23,24 @@ class Books:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def answered(self, way: Passage, tally: Tally, answer: Answer, status: Status) -> None:
+    def answered(
+        self, way: Passage, tally: Tally, answer: Answer, status: Status, lease: Lease | None
+    ) -> None:
         """A backend's reply is over. The caller sees the usage of one answer; paid is what each
         provider charges: what attempts that broke off had delivered, too, and what the last one
-        was given to go on from as a part of its prompt."""
+        was given to go on from as a part of its prompt.
+
+        Args:
+            lease: what is used is charged to it.
+        """
         facts = way.facts
         facts.usage = tally.usage or _counted(way, tally)
         paid = _paid(facts.usage, answer.given_tokens if tally.usage else 0)
         facts.cost_micro_usd = _cost(way, facts.model, paid)
         self._enter(facts, paid, status)
+        _charge(lease, paid, facts.cost_micro_usd)
         for part in answer.broken:
-            self._enter_broken(way, part)
+            self._enter_broken(way, part, lease)
 
     def unanswered(self, way: Passage, plan: Plan, status: Status) -> None:
         """No backend began to answer; nothing is known to have been used."""
@@ -52,7 +60,7 @@ class Books:
         usage = Usage.of(outcome.prompt_tokens, outcome.completion_tokens)
         self.replayed(facts, usage, saved_micro_usd=outcome.cost_micro_usd)
 
-    def _enter_broken(self, way: Passage, part: Broken) -> None:
+    def _enter_broken(self, way: Passage, part: Broken, lease: Lease | None) -> None:
         name = part.candidate
         usage = Usage.of(part.prompt_tokens, part.completion_tokens)
         cost = _cost(way, name.model, usage)
@@ -60,6 +68,7 @@ class Books:
         spent.cost_micro_usd = cost
         self._enter(spent, usage, "ok", requests=0)
         way.facts.cost_micro_usd += cost
+        _charge(lease, usage, cost)
 
     def _enter(
         self,
@@ -83,8 +92,14 @@ class Books:
                 saved_micro_usd=saved_micro_usd,
                 status=status,
                 requests=requests,
+                key_id=facts.identity.key_id,
             )
         )
+
+
+def _charge(lease: Lease | None, usage: Usage, cost_micro_usd: int) -> None:
+    if lease is not None:
+        lease.charge(usage.prompt_tokens, usage.completion_tokens, cost_micro_usd)
 
 
 def _paid(usage: Usage, given_tokens: int) -> Usage:

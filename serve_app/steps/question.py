@@ -32,7 +32,7 @@ def plan_query(way: Passage, warm: str) -> PlanQuery:
         if len(opening) < len(texts):
             opening_tokens = estimate_messages(opening)
     return PlanQuery(
-        model=request.params.model,
+        model=_model(way),
         text=openai.last_user_text(request, NEED_CHARS),
         turns=_turns(request),
         prompt_tokens=tokens,
@@ -46,6 +46,14 @@ def plan_query(way: Passage, warm: str) -> PlanQuery:
         warm=warm,
         seed=way.conversation or way.ask.trail.request_id,
     )
+
+
+def _model(way: Passage) -> str:
+    """The name that was asked for, or the cheap tier's where money is short."""
+    model = way.request.params.model
+    if way.is_short and way.request.endpoint == "chat":
+        return way.rules.quotes.of(model).cheaper or model
+    return model
 
 
 def _turns(request: ChatRequest) -> int:

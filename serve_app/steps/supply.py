@@ -21,7 +21,7 @@ class Supply:
     accounted for, once, to the request that made the call.
     """
 
-    __slots__ = ("_answer", "_books", "_is_over", "_tally", "_warmth", "_way")
+    __slots__ = ("_answer", "_books", "_is_over", "_lease", "_tally", "_warmth", "_way")
 
     def __init__(self, way: Passage, answer: Answer, books: Books, warmth: Warmth) -> None:
         self._way = way
@@ -30,6 +30,9 @@ class Supply:
         self._warmth = warmth
         self._tally = Tally()
         self._is_over = False
+        self._lease = way.lease
+        if self._lease is not None:  # this call may outlive the request that made it
+            self._lease.keep()
 
     @property
     def heading(self) -> Heading:
@@ -84,7 +87,9 @@ class Supply:
         heading = self.heading
         way.facts.backend, way.facts.model = heading.backend, heading.model
         way.facts.attempts = answer.attempts
-        self._books.answered(way, self._tally, answer, status)
+        self._books.answered(way, self._tally, answer, status, self._lease)
+        if self._lease is not None:
+            self._lease.done()
         if self._tally.skipped:
             way.ask.trail.note("stream", "skipped", events=self._tally.skipped)
         if status == "ok":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from urllib.parse import quote
 
 _PREFIX = "serve-app:v1:"
@@ -40,22 +41,39 @@ def conversation(tenant: str, session_id: str) -> str:
     return _key(tenant, f"conversation:{escape(session_id)}")
 
 
-def user_rate(tenant: str, user: str) -> str:
-    return _key(tenant, f"rate:user:{escape(user)}")
+def session_names(tenant: str, session_id: str) -> str:
+    """What the placeholders of a session stand for, encrypted."""
+    return _key(tenant, f"names:{escape(session_id)}")
 
 
-def key_rate(tenant: str, key_id: str) -> str:
-    return _key(tenant, f"rate:key:{escape(key_id)}")
+TOGETHER = "[ledger]"
+"""Owner of the books of all tenants where they stand in one slot: a tenant's brackets would be
+escaped."""
 
 
-def ledger_day(tenant: str, day: str, kind: str) -> str:
-    """Totals of a day (`2026-01-31`); `kind` is `total`, `user` or `model`."""
-    return _key(tenant, f"ledger:{escape(day)}:{kind}")
+def _book(owner: str, rest: str) -> str:
+    return f"{_PREFIX}{{{owner if owner == TOGETHER else escape(owner)}}}:{rest}"
 
 
-def ledger_writer(tenant: str, writer: str) -> str:
+def scope_state(owner: str, scope: Sequence[str]) -> str:
+    """What a scope (such as `("acme", "user=ann")`) has used. `owner`: its tenant, or `TOGETHER`:
+    all keys of one owner live in one slot."""
+    return _book(owner, "limit:" + ":".join(map(escape, scope)))
+
+
+def scope_holds(owner: str, scope: Sequence[str]) -> str:
+    """What is promised to requests of a scope that are under way, by when each promise ends."""
+    return scope_state(owner, scope) + "|holds"
+
+
+def ledger_day(tenant: str, day: str, kind: str, owner: str = "") -> str:
+    """Totals of a day (`2026-01-31`); `kind` is `total`, `user`, `key` or `model`."""
+    return _book(owner or tenant, f"ledger:{escape(tenant)}:{escape(day)}:{kind}")
+
+
+def ledger_writer(owner: str, writer: str) -> str:
     """Number of the last batch that a ledger (one per process) had applied."""
-    return _key(tenant, f"ledger:writer:{escape(writer)}")
+    return _book(owner, f"ledger-writer:{escape(writer)}")
 
 
 _VITALS = _PREFIX + "{[vitals]}:"
@@ -114,3 +132,9 @@ def semantic_log(tenant: str, partition: str, embedder: str) -> str:
 def semantic_verdicts() -> str:
     """Hash with how many would-be hits were compared, and how many were wrong; of no tenant."""
     return f"{_PREFIX}{{[cache]}}:verdicts"
+
+
+def api_keys(kind: str) -> str:
+    """The API keys that are not in a policy; `kind` is `records`, `changes` or `replicas`. Of no
+    tenant."""
+    return f"{_PREFIX}{{[keys]}}:{kind}"

@@ -1,0 +1,250 @@
+-- The ledger: what was promised (reservations), what was used (buckets and budgets), what it came
+-- to (totals). Every change is one call; time is Redis's own. Beside each scope's hash stands a
+-- sorted set of its holds: a lease and the money it may cost, by the millisecond it ends.
+--
+-- A bucket of tokens holds what was used, in 1/60,000,000 of a token, and loses `limit` of these a
+-- microsecond: integers throughout, exact up to 100 million tokens a minute.
+--
+-- ARGV[1] is what to do: reserve, settle, look, renew; the rest is said at each.
+local TOKEN = 60000000
+local RATES = {'requests', 'input', 'output', 'tokens'}
+local PERIODS = {'day', 'week', 'month', 'total'}
+local DEEPEST = 10 -- no bucket is deeper in debt than so many minutes
+
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local now_ms = math.floor(now / 1000)
+
+-- Howard Hinnant's chrono-compatible algorithms, from 1970 on.
+local function month_of(days)
+  local z = days + 719468
+  local era = math.floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = math.floor(
+    (doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+  local mp = math.floor((5 * doy + 2) / 153)
+  local month = mp < 10 and mp + 3 or mp - 9
+  local year = yoe + era * 400 + (month <= 2 and 1 or 0)
+  return year * 12 + month - 1
+end
+
+local function first_day_of(month)
+  local year, m = math.floor(month / 12), month % 12 + 1
+  local y = m <= 2 and year - 1 or year
+  local era = math.floor(y / 400)
+  local yoe = y - era * 400
+  local doy = math.floor((153 * (m > 2 and m - 3 or m + 9) + 2) / 5)
+  return era * 146097 + yoe * 365 + math.floor(yoe / 4) - math.floor(yoe / 100) + doy - 719468
+end
+
+local today = math.floor(time[1] / 86400)
+local week = math.floor((today + 3) / 7) -- 1970-01-01 was a Thursday
+local current = {day = today, week = week, month = month_of(today), total = 0}
+
+local function until_next(period)
+  if period == 'total' then return 0 end
+  local next_day = today + 1
+  if period == 'week' then next_day = (week + 1) * 7 - 3 end
+  if period == 'month' then next_day = first_day_of(current.month + 1) end
+  return next_day * 86400000000 - now
+end
+
+-- A scope: its limits, and what stands in its hash, brought up to now.
+local function open(state, holds, packed)
+  local limit = {}
+  for number in string.gmatch(packed, '[^,]+') do limit[#limit + 1] = tonumber(number) end
+  local s = {
+    state = state, holds = holds, changed = false,
+    rate = {limit[1], limit[2], limit[3], limit[4]}, parallel = limit[5],
+    money = {day = limit[6], week = limit[7], month = limit[8], total = limit[9]},
+    ttl_s = limit[10], used = {}, spent = {}, held = 0, running = 0,
+  }
+  s.has_money = limit[6] >= 0 or limit[7] >= 0 or limit[8] >= 0 or limit[9] >= 0
+  s.has_holds = s.has_money or s.parallel > 0
+  local v = redis.call('HMGET', state, 'at', 'requests', 'input', 'output', 'tokens', 'held',
+    'day', 'day_spent', 'week', 'week_spent', 'month', 'month_spent', 'total', 'total_spent')
+  for i = 1, #v do v[i] = tonumber(v[i]) or 0 end
+  local elapsed = math.max(0, now - v[1])
+  for i = 1, 4 do
+    local used = math.min(v[i + 1], DEEPEST * s.rate[i] * TOKEN)
+    s.used[i] = math.max(0, used - s.rate[i] * elapsed)
+  end
+  for i, period in ipairs(PERIODS) do
+    s.spent[period] = v[5 + 2 * i] == current[period] and v[6 + 2 * i] or 0
+  end
+  if s.has_holds then
+    s.held = v[6]
+    local ended = redis.call('ZRANGEBYSCORE', holds, '-inf', now_ms, 'LIMIT', 0, 1000)
+    for _, hold in ipairs(ended) do
+      s.held = s.held - tonumber(string.match(hold, ':(%d+)$'))
+      redis.call('ZREM', holds, hold)
+      s.changed = true
+    end
+    s.running = redis.call('ZCARD', holds)
+  end
+  return s
+end
+
+local function save(s)
+  redis.call('HSET', s.state, 'at', now, 'requests', s.used[1], 'input', s.used[2],
+    'output', s.used[3], 'tokens', s.used[4], 'held', s.held,
+    'day', current.day, 'day_spent', s.spent.day, 'week', current.week, 'week_spent', s.spent.week,
+    'month', current.month, 'month_spent', s.spent.month, 'total', 0, 'total_spent', s.spent.total)
+  if s.ttl_s > 0 then
+    redis.call('EXPIRE', s.state, s.ttl_s)
+  else
+    redis.call('PERSIST', s.state)
+  end
+end
+
+-- Tokens used in each bucket, running, held, then what was spent in each period.
+local function tell(s, reply)
+  for i = 1, 4 do reply[#reply + 1] = string.format('%.0f', math.ceil(s.used[i] / TOKEN)) end
+  reply[#reply + 1] = string.format('%.0f', s.running)
+  reply[#reply + 1] = string.format('%.0f', s.held)
+  for _, period in ipairs(PERIODS) do
+    reply[#reply + 1] = string.format('%.0f', s.spent[period])
+  end
+end
+
+-- What of a scope is in the way of a request: its name, and microseconds until trying again.
+local function obstacle(s, need, cost)
+  local name, wait = nil, 0
+  for i = 1, 4 do
+    if s.rate[i] > 0 then
+      local over = s.used[i] + need[i] * TOKEN - s.rate[i] * TOKEN
+      if over > 0 and math.ceil(over / s.rate[i]) > wait then
+        name, wait = RATES[i], math.ceil(over / s.rate[i])
+      end
+    end
+  end
+  if s.parallel > 0 and s.running >= s.parallel and wait < 1000000 then
+    name, wait = 'parallel', 1000000
+  end
+  for _, period in ipairs(PERIODS) do
+    local limit = s.money[period]
+    if limit >= 0 and s.spent[period] + s.held + cost > limit then
+      -- What is only held may come free soon.
+      local later = s.spent[period] + cost > limit and until_next(period) or 1000000
+      if period == 'total' and s.spent.total + cost > limit then return 'total', -1 end
+      if later > wait then name, wait = period, later end
+    end
+  end
+  return name, wait
+end
+
+-- reserve: KEYS hash and holds of each scope; ARGV lease, its milliseconds, input tokens, output
+-- tokens, cost, then the limits of each scope. All scopes are charged or none. Replies with one
+-- string: the number of the scope that refused (0: none), by what, microseconds to wait (-1: for
+-- ever), then of each scope what `tell` says.
+local function reserve()
+  local lease, lease_ms = ARGV[2], tonumber(ARGV[3])
+  local input, output, cost = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+  local need = {1, input, output, input + output}
+  local scopes, refused, by, wait = {}, 0, '-', 0
+  for i = 1, #KEYS, 2 do
+    local number = (i + 1) / 2
+    local s = open(KEYS[i], KEYS[i + 1], ARGV[6 + number])
+    local name, longer = obstacle(s, need, cost)
+    if name and wait >= 0 and (longer < 0 or longer > wait) then
+      refused, by, wait = number, name, longer
+    end
+    scopes[number] = s
+  end
+  local reply = {}
+  for number, s in ipairs(scopes) do
+    if refused == 0 then
+      for i = 1, 4 do
+        if s.rate[i] > 0 then s.used[i] = s.used[i] + need[i] * TOKEN end
+      end
+      if s.has_holds then
+        redis.call('ZADD', s.holds, now_ms + lease_ms, lease .. ':' .. ARGV[6])
+        redis.call('EXPIRE', s.holds, math.max(86400, s.ttl_s))
+        s.running, s.held = s.running + 1, s.held + cost
+      end
+      s.changed = true
+    end
+    if s.changed then save(s) end
+    tell(s, reply)
+  end
+  return refused .. ' ' .. by .. ' ' .. string.format('%.0f', wait) .. ' ' .. table.concat(reply, ' ')
+end
+
+-- look: KEYS as in reserve; ARGV the limits of each scope. What `tell` says of each.
+local function look()
+  local reply = {}
+  for i = 1, #KEYS, 2 do
+    local s = open(KEYS[i], KEYS[i + 1], ARGV[1 + (i + 1) / 2])
+    if s.changed then save(s) end
+    tell(s, reply)
+  end
+  return table.concat(reply, ' ')
+end
+
+-- renew: KEYS sets of holds; ARGV milliseconds, then for each how many holds, and these.
+local function renew()
+  local at = 3
+  for _, holds in ipairs(KEYS) do
+    local last = at + tonumber(ARGV[at])
+    for i = at + 1, last do
+      redis.call('ZADD', holds, 'XX', now_ms + tonumber(ARGV[2]), ARGV[i])
+    end
+    at = last + 1
+  end
+  return 1
+end
+
+-- settle: a batch of amounts, once, however often it is sent. KEYS the writer's mark, hashes of
+-- totals, then hash and holds of each scope; ARGV number of the batch (a writer numbers upwards),
+-- seconds that the mark and the totals live, how many totals; for each: how many fields, and for
+-- each a name and an amount; then for each scope its limits, input and output tokens to add (less
+-- what was reserved), money spent, how many holds end, and these. Replies 1, or 0 if the batch
+-- had been added before.
+local function settle()
+  local number, totals = tonumber(ARGV[2]), tonumber(ARGV[5])
+  if tonumber(redis.call('GET', KEYS[1]) or 0) >= number then return 0 end
+  -- Redis does not undo what a script did before it failed: find out first.
+  for i = 2, #KEYS do
+    local is_set = i > totals + 1 and (i - totals) % 2 == 1
+    local kind = redis.call('TYPE', KEYS[i]).ok
+    if kind ~= 'none' and kind ~= (is_set and 'zset' or 'hash') then
+      return redis.error_reply('WRONGTYPE ledger: a key holds a ' .. kind)
+    end
+  end
+  redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+  local at = 6
+  for i = 2, totals + 1 do
+    local last = at + 2 * ARGV[at]
+    for field = at + 1, last, 2 do
+      redis.call('HINCRBY', KEYS[i], ARGV[field], ARGV[field + 1])
+    end
+    redis.call('EXPIRE', KEYS[i], ARGV[4])
+    at = last + 1
+  end
+  for i = totals + 2, #KEYS, 2 do
+    local s = open(KEYS[i], KEYS[i + 1], ARGV[at])
+    local input, output, cost = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+    local more = {0, input, output, input + output}
+    for rate = 1, 4 do
+      if s.rate[rate] > 0 then s.used[rate] = math.max(0, s.used[rate] + more[rate] * TOKEN) end
+    end
+    for _, period in ipairs(PERIODS) do s.spent[period] = s.spent[period] + cost end
+    local last = at + 4 + tonumber(ARGV[at + 4])
+    for hold = at + 5, last do
+      if redis.call('ZREM', s.holds, ARGV[hold]) == 1 and s.has_holds then
+        s.held = s.held - tonumber(string.match(ARGV[hold], ':(%d+)$'))
+      end
+    end
+    save(s)
+    at = last + 1
+  end
+  return 1
+end
+
+local doing = ARGV[1]
+if doing == 'reserve' then return reserve() end
+if doing == 'settle' then return settle() end
+if doing == 'look' then return look() end
+if doing == 'renew' then return renew() end
+return redis.error_reply('ledger: what is ' .. doing .. '?')
