@@ -4,44 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
 
-class Allowed:
-    """A list of names; an empty one allows all.
 
-    Args:
-        names: `gpt-4o`, `gpt-*`; `*` alone is everything.
-    """
+class Allowed(Struct, frozen=True, gc=False):
+    """A list of names; an empty one allows all. Made by `allowed`."""
 
-    __slots__ = ("_beginnings", "_names")
-
-    def __init__(self, names: Iterable[str]) -> None:
-        names = tuple(names)
-        self._names = frozenset(name for name in names if not name.endswith("*"))
-        self._beginnings = tuple(name[:-1] for name in names if name.endswith("*"))
+    names: frozenset[str] = frozenset()
+    beginnings: tuple[str, ...] = ()
 
     @property
     def all(self) -> bool:
-        return not self._names and not self._beginnings
+        return not self.names and not self.beginnings
 
     def has(self, name: str) -> bool:
-        return self.all or name in self._names or name.startswith(self._beginnings)
+        return self.all or name in self.names or name.startswith(self.beginnings)
 
 
-class AllowedModels:
+class AllowedModels(Struct, frozen=True, gc=False):
     """Models by name, whatever its case: `MODEL` is that of every backend, `BACKEND/MODEL` of
-    one."""
+    one. Made by `allowed_models`."""
 
-    __slots__ = ("_allowed",)
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._allowed = Allowed(name.lower() for name in names)
+    allowed: Allowed = Allowed()
 
     @property
     def all(self) -> bool:
-        return self._allowed.all
+        return self.allowed.all
 
     def has(self, model: str) -> bool:
-        if self._allowed.all:
+        if self.all:
             return True
         name = model.lower()
-        return self._allowed.has(name) or self._allowed.has(name.partition("/")[2] or name)
+        return self.allowed.has(name) or self.allowed.has(name.partition("/")[2] or name)
+
+
+EVERYTHING = Allowed()
+EVERY_MODEL = AllowedModels()
+
+
+def allowed(names: Iterable[str]) -> Allowed:
+    """
+    Args:
+        names: `gpt-4o`, `gpt-*`; `*` alone is everything, as no name at all is.
+    """
+    names = tuple(names)
+    if not names:
+        return EVERYTHING
+    return Allowed(
+        frozenset(name for name in names if not name.endswith("*")),
+        tuple(name[:-1] for name in names if name.endswith("*")),
+    )
+
+
+def allowed_models(names: Iterable[str]) -> AllowedModels:
+    """The same for models."""
+    found = allowed(name.lower() for name in names)
+    return EVERY_MODEL if found is EVERYTHING else AllowedModels(found)

@@ -30,10 +30,10 @@ LIVES_S: Final = 3.0
 AFTER_BUG_S: Final = 10.0
 
 MOST_KEYS: Final = 100_000
-"""Some 150 MB in every replica."""
+"""Some 110 MB in every replica."""
 MOST_CHANGES: Final = 1000
 """Changes that the stream keeps: who missed more reads everything."""
-PAGE: Final = 200
+PAGE: Final = 100
 """Records or changes that are read at once."""
 
 _READINGS: Final = 2

@@ -6,7 +6,15 @@ import asyncio
 import contextlib
 import logging
 
-from serve_app.backends.base import FULL, UNSUPPORTED, AttemptFailed, Backend, Batches, Call
+from serve_app.backends.base import (
+    BUSY,
+    FULL,
+    UNSUPPORTED,
+    AttemptFailed,
+    Backend,
+    Batches,
+    Call,
+)
 from serve_app.backends.refusal import AUTH, CONTEXT
 from serve_app.backends.seam import DEPARTED, UNCLEAR
 from serve_app.core.clock import Clock
@@ -24,7 +32,7 @@ AUTH_REST_S = 10.0
 CLOSE_S = 2.0
 """So long a backend may take to let go of a call."""
 
-_OURS = frozenset({FULL, DEPARTED, UNCLEAR, UNSUPPORTED})
+_OURS = frozenset({BUSY, FULL, DEPARTED, UNCLEAR, UNSUPPORTED})
 """Codes of failures that say nothing about the backend."""
 
 

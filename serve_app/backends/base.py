@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from serve_app.core.types import Chunk, Endpoint, Headroom
+from serve_app.core.types import Chunk, Endpoint, Headroom, Priority
 
 FailureKind = Literal["transient", "candidate", "caller", "content"]
 """`transient`: trying again may help (429, 5xx, reset, time-out, truncated).
@@ -34,11 +34,19 @@ class Call(Struct, frozen=True, gc=False):
     prefix: str = ""
     """The beginning of the answer, to be gone on from. The backend asks for it in its own way;
     the chunks it yields then hold only what comes after it."""
+    tenant: str = "default"
+    priority: Priority = "interactive"
+    """With `tenant`: in which order calls go that have to wait here for each other."""
 
 
 FULL = "full"
 """`code` of a refusal by our own bounds (calls at once, keys that rest); says nothing about the
 backend."""
+
+
+BUSY = "local_model_busy"
+"""`code` of a call that got no turn at a model of ours: asking again soon would only jump the
+queue. Says nothing about the backend, which is well."""
 
 
 UNSUPPORTED = "unsupported"

@@ -7,7 +7,7 @@ import asyncio
 from msgspec import Struct
 
 from serve_app.backends.attempt import Attempt
-from serve_app.backends.base import AttemptFailed
+from serve_app.backends.base import BUSY, AttemptFailed
 from serve_app.backends.errand import Errand
 from serve_app.backends.hedge import Raced, race
 from serve_app.backends.patience import TIMEOUT
@@ -96,7 +96,7 @@ class Course:
     def _wish_s(self, candidate: Candidate, failed: AttemptFailed, at: float) -> float:
         """Seconds until a candidate may be asked again as it wished; infinite without a wish."""
         wish_s = failed.retry_after_s
-        if failed.kind != "transient" or wish_s is None or failed.code == TIMEOUT:
+        if failed.kind != "transient" or wish_s is None or failed.code in (TIMEOUT, BUSY):
             return _NEVER
         if wish_s == 0.0:
             return 0.0

@@ -8,7 +8,7 @@ from random import Random
 from msgspec import Struct
 
 from serve_app.backends.attempt import Attempt
-from serve_app.backends.base import FULL, AttemptFailed, Backend, Call
+from serve_app.backends.base import BUSY, FULL, AttemptFailed, Backend, Call
 from serve_app.backends.body import Prepare, upstream_body
 from serve_app.backends.hedge import HedgeShare
 from serve_app.backends.patience import TIMEOUT
@@ -16,7 +16,7 @@ from serve_app.backends.retry import RetryBudget, pause_s
 from serve_app.backends.tries import MIN_ATTEMPT_S, Tries
 from serve_app.config.policy import ExecutionPolicy
 from serve_app.core.clock import Clock
-from serve_app.core.types import Candidate, Plan
+from serve_app.core.types import Candidate, Plan, Sender
 from serve_app.vitals.book import Vital, Vitals
 
 
@@ -41,6 +41,7 @@ class Errand(Struct, frozen=True):
     tries: Tries
     rules: ExecutionPolicy
     prepare: Prepare | None
+    sender: Sender = Sender()
 
     def send(self, candidate: Candidate, prefix: str = "") -> Attempt:
         """Begin an attempt.
@@ -66,6 +67,8 @@ class Errand(Struct, frozen=True):
             choices=request.params.n or 1,
             endpoint=request.endpoint,
             prefix=prefix,
+            tenant=self.sender.tenant,
+            priority=self.sender.priority,
         )
         backend = means.backends[candidate.backend]
         vital = self.vital(candidate)
@@ -89,7 +92,7 @@ class Errand(Struct, frozen=True):
             waiting: candidates not asked yet. A retry must not take their turn: a plan with many
                 hosted models would never come to the local one.
         """
-        if failed.kind != "transient" or failed.code in (TIMEOUT, FULL):
+        if failed.kind != "transient" or failed.code in (TIMEOUT, FULL, BUSY):
             return None
         if self.tries.count + waiting >= self.rules.max_attempts:
             return None

@@ -23,10 +23,12 @@ from serve_app.backends.tries import Tries
 from serve_app.config.policy import ExecutionPolicy
 from serve_app.core.clock import Clock
 from serve_app.core.trail import Trail
-from serve_app.core.types import Candidate, ChatRequest, Chunk, Plan
+from serve_app.core.types import Candidate, ChatRequest, Chunk, Plan, Sender
 from serve_app.vitals.book import Vitals
 
 __all__ = ["Answer", "Broken", "Executor", "Prepare"]
+
+_ANYBODY = Sender()
 
 
 class Answer:
@@ -105,6 +107,7 @@ class Executor:
         rules: ExecutionPolicy,
         prepare: Prepare | None = None,
         sent: Sequence[list[Chunk]] = (),
+        sender: Sender = _ANYBODY,
     ) -> Answer:
         """Try the candidates in order until one begins to answer.
 
@@ -113,6 +116,7 @@ class Executor:
             sent: batches of a streamed answer that a caller has, of which the maker is gone: the
                 answer goes on after them. Without text, tool call or refusal in them it begins
                 anew.
+            sender: whose request it is, where it has to wait for those of others.
 
         Raises:
             BadRequest: a backend says that the request itself is wrong, its content policy
@@ -124,7 +128,7 @@ class Executor:
             DeadlineExceeded: no time is left.
         """
         tries = Tries(request, trail, deadline, self._clock)
-        errand = Errand(self._means, plan, tries, rules, prepare)
+        errand = Errand(self._means, plan, tries, rules, prepare, sender)
         if sent and request.streaming:
             return Answer(await taken_over(errand, sent), tries)
         return Answer(Committed(await Course(errand).first(), errand), tries)

@@ -9,18 +9,17 @@ from typing import Protocol
 import msgspec
 from msgspec import Raw, Struct
 
-from serve_app.backends.base import FULL, UNSUPPORTED, AttemptFailed, Call, Health
+from serve_app.backends.base import UNSUPPORTED, AttemptFailed, Call, Health
 from serve_app.backends.dialects.openai import OpenAIDecoder
 from serve_app.backends.dialects.openai_reply import decode_whole
 from serve_app.backends.patience import Patience
 from serve_app.backends.reply import ReplyStream
+from serve_app.backends.turns import Turns
 from serve_app.backends.vectors import decode_vectors
 from serve_app.config.structure import LocalBackend
-from serve_app.core.types import Chunk, Endpoint, Headroom
+from serve_app.core.types import Chunk, Endpoint, Headroom, Queue
 
 MAX_BODY_BYTES = 32 << 20
-
-FULL_RETRY_AFTER_S = 1.0
 
 
 class _Format(Struct, frozen=True):
@@ -63,55 +62,58 @@ class Transport(Protocol):
 
 
 class LocalVLLM:
-    """One local model. At most `max_running` calls run at once; the next is refused."""
+    """One local model. At most `max_running` calls run at once; the others wait for a turn."""
 
     def __init__(self, settings: LocalBackend, transport: Transport) -> None:
         self.name = settings.name
         self._limits = settings.timeouts
-        self._max_running = settings.max_running
         self._transport = transport
-        self._running = 0
+        self._turns = Turns(
+            settings.max_running,
+            max_waiting=settings.max_waiting,
+            max_wait_s=settings.max_wait_s,
+        )
 
     async def run(self, call: Call) -> AsyncGenerator[list[Chunk], None]:
         """See `Backend.run`."""
-        if self._running >= self._max_running:
-            raise AttemptFailed(
-                "transient",
-                "the local model is full",
-                status=503,
-                code=FULL,
-                retry_after_s=FULL_RETRY_AFTER_S,
-            )
         body = _begun(call.body, call.prefix) if call.prefix else call.body
-        pieces = self._transport.open(body, call.request_id, call.endpoint)
-        answer = _Answer(pieces, self._patience(call))
-        self._running += 1
+        sent = asyncio.get_running_loop().time()
+        began = await self._turns.take(call.tenant, call.priority, call.timeout_s)
         try:
-            if call.endpoint == "embeddings":
-                yield [decode_vectors(await answer.body())]
-            elif call.stream:
-                reply = ReplyStream(OpenAIDecoder(), call.choices)
-                while batch := await reply.next(answer):
-                    yield batch
-            else:
-                yield [decode_whole(await answer.body())]
+            pieces = self._transport.open(body, call.request_id, call.endpoint)
+            answer = _Answer(pieces, self._patience(call, began, waited_s=began - sent))
+            try:
+                if call.endpoint == "embeddings":
+                    yield [decode_vectors(await answer.body())]
+                elif call.stream:
+                    reply = ReplyStream(OpenAIDecoder(), call.choices)
+                    while batch := await reply.next(answer):
+                        yield batch
+                else:
+                    yield [decode_whole(await answer.body())]
+            finally:
+                await answer.close()
         finally:
-            self._running -= 1
-            await answer.close()
+            self._turns.give_back(began)
 
-    def _patience(self, call: Call) -> Patience:
+    def _patience(self, call: Call, began: float, waited_s: float) -> Patience:
+        """Only the whole limit counts from before the wait: a busy model is not a silent one."""
         limits = self._limits
-        total_s = min(limits.total_s, call.timeout_s)
+        total_s = min(limits.total_s, call.timeout_s - waited_s)
         return Patience(
-            asyncio.get_running_loop().time(),
+            began,
             # A whole answer comes in one piece when it is done: only its end can be waited for.
             first_s=limits.first_token_s if call.stream else total_s,
             idle_s=limits.idle_s,
             total_s=total_s,
         )
 
+    def queue(self) -> Queue:
+        """How many calls run and wait, and were refused."""
+        return self._turns.state()
+
     def headroom(self, model: str) -> Headroom | None:
-        """None: nobody limits the rate here but `max_running`."""
+        """None: nobody limits the rate here but `max_running`, and vitals count what runs."""
         return None
 
     async def health(self) -> Health:

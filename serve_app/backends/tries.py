@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from serve_app.backends.base import FULL, AttemptFailed
+from serve_app.backends.base import BUSY, FULL, AttemptFailed
 from serve_app.backends.patience import TIMEOUT
 from serve_app.backends.refusal import CONTENT, CONTEXT
 from serve_app.core.clock import Clock
@@ -128,17 +128,29 @@ class Tries:
         if not failures and rest_s is not None:
             what = "every backend failed too often lately and is left alone"
             return Overloaded(self.report(what), retry_after_s=max(rest_s, DEFAULT_RETRY_AFTER_S))
-        if failures and all(map(_is_overload, failures)):
-            waits = [f.retry_after_s for f in failures if f.retry_after_s is not None]
-            return Overloaded(
-                self.report("every backend is out of capacity"),
-                retry_after_s=min(waits, default=DEFAULT_RETRY_AFTER_S),
-            )
+        full = [failed for failed in failures if _is_overload(failed)]
+        if full and self._lacks_room(full):
+            return self._overloaded(full)
         if failures and all(failed.kind == "content" for failed in failures):
             return refused(failures[0])
         if failures and not self._is_beyond and all(f.code == CONTEXT for f in failures):
             return refused(failures[0])
         return UpstreamFailed(self.report("every backend failed"))
+
+    def _lacks_room(self, full: list[AttemptFailed]) -> bool:
+        """True if the request would have been answered with more capacity: nobody failed in
+        another way, or a model of our own is well and only has no turn for it."""
+        return len(full) == len(self.failures) or any(f.code == BUSY for f in full)
+
+    def _overloaded(self, full: list[AttemptFailed]) -> Overloaded:
+        waits = [f.retry_after_s for f in full if f.retry_after_s is not None]
+        all_full = len(full) == len(self.failures)
+        what = "is out of capacity" if all_full else "failed or is out of capacity"
+        return Overloaded(
+            self.report(f"every backend {what}"),
+            code=BUSY if all(f.code == BUSY for f in full) else None,
+            retry_after_s=min(waits, default=DEFAULT_RETRY_AFTER_S),
+        )
 
     def broken_off(self, candidate: Candidate, failed: AttemptFailed, since: int) -> UpstreamFailed:
         """The error that ends a stream.

@@ -346,6 +346,13 @@ class FilterPolicy(Section):
         default_factory=list, description="After those that the short forms stand for, in order."
     )
 
+    @property
+    def keeps_names(self) -> bool:
+        """True if a rule redacts reversibly, so that a conversation has placeholders."""
+        return self.enabled and any(
+            isinstance(rule, _Replacing) and rule.replace == "reversible" for rule in self.rules
+        )
+
     @field_validator("rules")
     @classmethod
     def _unique(cls, value: list[FilterRule]) -> list[FilterRule]:

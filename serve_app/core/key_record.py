@@ -43,7 +43,7 @@ class KeyChange(Struct, frozen=True):
     note: str | UnsetType = UNSET
 
 
-class KeyRecord(Struct, frozen=True):
+class KeyRecord(Struct, frozen=True, gc=False):
     """A key without the key. Times are Unix seconds by Redis's clock, 0: never."""
 
     sha256: str

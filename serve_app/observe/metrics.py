@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from serve_app.core.kept import CacheState
-from serve_app.core.types import Reading
+from serve_app.core.types import Queue, Reading
 from serve_app.observe.observer import RequestEnd
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -26,7 +26,7 @@ class Metrics:
     def __init__(self, replica: str, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
         self._replica = replica
-        of_model = ["backend", "model"]
+        of_model, of_class = ["backend", "model"], ["backend", "priority"]
         self._requests = self._counter(
             "requests", "Requests by route and status", ["route", "status"]
         )
@@ -61,6 +61,16 @@ class Metrics:
             ["replica", *of_model],
             registry=self.registry,
         )
+        self.turns_running = self._gauge(
+            "turns_running", "Calls that have a turn at a local model", ["backend"]
+        )
+        self.turns_waiting = self._gauge(
+            "turns_waiting", "Calls that wait for a turn at a local model", of_class
+        )
+        self._turns_refused = self._counter(
+            "turns_refused", "Calls that got no turn at a local model", [*of_class, "reason"]
+        )
+        self._refused_before: dict[tuple[str, str, str], int] = {}
         self.cache_entries = self._gauge(
             "cache_entries", "Answers in the first level, and questions found by likeness", ["what"]
         )
@@ -97,6 +107,17 @@ class Metrics:
             for state, on in (("open", reading.is_open), ("away", bool(reading.away))):
                 self.backend.labels(*of_model, state).set(on)
             self.calls.labels(*of_model).set(reading.running)
+
+    def show_queue(self, backend: str, queue: Queue) -> None:
+        """Show how many calls run, wait and were refused at a local model."""
+        self.turns_running.labels(self._replica, backend).set(queue.running)
+        for priority, waiting in queue.waiting.items():
+            self.turns_waiting.labels(self._replica, backend, priority).set(waiting)
+        for (priority, reason), count in queue.refused.items():
+            of = (backend, priority, reason)
+            news = count - self._refused_before.get(of, 0)
+            self._refused_before[of] = count
+            self._turns_refused.labels(self._replica, *of).inc(news)
 
     def lose(self, what: str, count: int) -> None:
         """Show how much of something was given up so far."""

@@ -100,8 +100,8 @@ class Standings:
         return standing
 
 
-def _standing(reading: Reading, price: Price | None, queue: int | None) -> Standing:
-    level, why, shaky = _condition(reading, queue)
+def _standing(reading: Reading, price: Price | None, calls: int | None) -> Standing:
+    level, why, shaky = _condition(reading, calls)
     headroom = reading.headroom
     limited = headroom is not None and headroom.resets_in_s > 0
     return Standing(
@@ -119,11 +119,11 @@ def _standing(reading: Reading, price: Price | None, queue: int | None) -> Stand
     )
 
 
-def _condition(reading: Reading, queue: int | None) -> tuple[int, str, bool]:
+def _condition(reading: Reading, calls: int | None) -> tuple[int, str, bool]:
     """Level, reason, and whether many of its calls fail.
 
     Args:
-        queue: calls of a local model that takes no more; None: it does.
+        calls: at a local model where the next one has to wait; None: it has not.
     """
     if reading.is_open and reading.open_for_s > 0:
         wait = math.ceil(reading.open_for_s)
@@ -132,8 +132,8 @@ def _condition(reading: Reading, queue: int | None) -> tuple[int, str, bool]:
     if headroom is not None and headroom.requests_left == 0 and headroom.resets_in_s > 0:
         wait = math.ceil(headroom.resets_in_s)
         return FULL, f"moved back: its rate limit allows no request for {wait} s", False
-    if queue is not None:
-        return FULL, f"moved back: its queue is full ({queue} running)", False
+    if calls is not None:
+        return FULL, f"moved back: it has no turn free ({calls} calls under way)", False
     if reading.is_open:
         return WELL, "failed too often, rested, and may be tried again", False
     if reading.error_rate >= SHAKY_FROM and reading.samples >= SHAKY_SAMPLES:

@@ -51,7 +51,7 @@ class Caching:
         way.keeping = keeping
         way.asked_at = self._clock.wall()
         way.facts.fingerprint = found.exact
-        way.flight = f"{found.exact}.stream" if way.request.streaming else found.exact
+        way.flight = _flight(way, found.exact)
         if found.question is not None:
             life_s = min(keeping.semantic_ttl_s, keeping.life_s(way.request))
             way.question = replace(found.question, ttl_s=0 if way.for_ever else life_s)
@@ -171,3 +171,13 @@ class Caching:
         finally:
             for fill, is_kept in zip(fills, kept, strict=True):
                 self._landed(fill.tenant, fill.flight or fill.fingerprint, is_kept)
+
+
+def _flight(way: Passage, fingerprint: str) -> str:
+    """Nobody who waits for an answer shares that of a program, which may come much later."""
+    parts = [fingerprint]
+    if way.request.streaming:
+        parts.append("stream")
+    if way.ask.priority == "batch":
+        parts.append("batch")
+    return ".".join(parts)

@@ -9,10 +9,10 @@ import pytest
 from backend_calls import call, collect, text_of
 from msgspec import structs
 
-from serve_app.backends.base import UNSUPPORTED, AttemptFailed, Health
+from serve_app.backends.base import BUSY, UNSUPPORTED, AttemptFailed, Call, Health
 from serve_app.backends.local_vllm import LocalVLLM
 from serve_app.config.structure import BackendTimeouts, LocalBackend, ModelSettings
-from serve_app.core.types import Endpoint
+from serve_app.core.types import Chunk, Endpoint, Queue
 
 WORD = b'data: {"choices":[{"index":0,"delta":{"content":"word"}}]}\n\n'
 STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
@@ -50,7 +50,13 @@ class Engine:
         return Health(True, "up")
 
 
-def local(engine: Engine, max_running: int = 4, **timeouts: Any) -> LocalVLLM:
+def local(
+    engine: Engine,
+    max_running: int = 4,
+    max_waiting: int = 4,
+    max_wait_s: float = 10.0,
+    **timeouts: Any,
+) -> LocalVLLM:
     settings = LocalBackend(
         name="local",
         kind="local",
@@ -59,6 +65,8 @@ def local(engine: Engine, max_running: int = 4, **timeouts: Any) -> LocalVLLM:
         models=[ModelSettings(id="small", context=2048)],
         timeouts=BackendTimeouts(**timeouts),
         max_running=max_running,
+        max_waiting=max_waiting,
+        max_wait_s=max_wait_s,
     )
     return LocalVLLM(settings, engine)
 
@@ -215,16 +223,72 @@ async def test_a_whole_answer_may_take_longer_than_a_first_token() -> None:
 
 async def test_a_full_model_refuses_and_has_room_again_afterwards() -> None:
     engine = Engine(WORD, None, STOP, DONE)
-    backend = local(engine, max_running=1)
+    backend = local(engine, max_running=1, max_waiting=0)
     first = backend.run(call("small", stream=True))
     await anext(first)
     with pytest.raises(AttemptFailed) as caught:
         await collect(backend.run(call("small", stream=True)))
-    assert (caught.value.kind, caught.value.code) == ("transient", "full")
+    assert (caught.value.kind, caught.value.code) == ("transient", BUSY)
     assert caught.value.retry_after_s is not None
+    assert backend.queue() == Queue(1, {"interactive": 0, "batch": 0}, {("interactive", "full"): 1})
     engine.go_on.set()
     await collect(first)
     assert text_of(await collect(backend.run(call("small", stream=True)))) == "word"
+
+
+async def waits(backend: LocalVLLM, asked: Call) -> asyncio.Task[list[Chunk]]:
+    """A call that stands in the queue."""
+    before = sum(backend.queue().waiting.values())
+    task = asyncio.create_task(collect(backend.run(asked)))
+    while sum(backend.queue().waiting.values()) == before:
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_a_call_waits_for_its_turn_by_its_class() -> None:
+    engine = Engine(WORD, None, STOP, DONE)
+    backend = local(engine, max_running=1)
+    first = backend.run(call("small", stream=True))
+    await anext(first)
+    late = await waits(backend, structs.replace(call("small"), priority="batch", body=b"late"))
+    soon = await waits(backend, structs.replace(call("small", stream=True), body=b"soon"))
+    assert backend.queue().waiting == {"interactive": 1, "batch": 1}
+    assert len(engine.seen) == 1
+    engine.go_on.set()
+    await collect(first)
+    await asyncio.gather(soon, late, return_exceptions=True)  # the engine says no whole answers
+    assert [body for body, _, _ in engine.seen[1:]] == [b"soon", b"late"]
+
+
+async def test_waiting_is_not_silence() -> None:
+    """The limits for a first token begin with the turn, the one for it all before."""
+    engine = Engine(WORD, None, STOP, DONE)
+    backend = local(engine, max_running=1, first_token_s=0.05)
+    first = backend.run(call("small", stream=True))
+    await anext(first)
+    second = await waits(backend, call("small", stream=True))
+    await asyncio.sleep(0.1)  # longer than the limit that must not hold here
+    engine.go_on.set()
+    await collect(first)
+    assert text_of(await second) == "word"
+    assert engine.stopped == 2
+
+
+async def test_who_waited_in_vain_leaves_nothing_behind() -> None:
+    engine = Engine(WORD, None, STOP, DONE)
+    backend = local(engine, max_running=1, max_wait_s=0.02)
+    first = backend.run(call("small", stream=True))
+    await anext(first)
+    with pytest.raises(AttemptFailed) as caught:
+        await collect(backend.run(call("small")))
+    assert caught.value.code == BUSY
+    left = await waits(backend, call("small"))
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    await first.aclose()
+    state = backend.queue()
+    assert (state.running, set(state.waiting.values()), len(engine.seen)) == (0, {0}, 1)
 
 
 async def test_closing_the_stream_stops_the_model_and_gives_its_place_back() -> None:

@@ -86,7 +86,7 @@ async def test_a_local_model_with_a_full_queue_comes_last() -> None:
     desk.clock.advance(FRESH_S)
     plan = await desk.plan(query("m"))
     assert refs(plan) == ["cloud/m", "house/m"]
-    assert plan.candidates[1].reason.endswith("moved back: its queue is full (4 running)")
+    assert plan.candidates[1].reason.endswith("moved back: it has no turn free (4 calls under way)")
 
 
 async def test_a_used_up_limit_is_better_than_a_resting_backend() -> None:
