@@ -20,7 +20,7 @@ from serve_app.cli import options
 from serve_app.cli.chat import address
 from serve_app.cli.failure import USAGE, Failure
 from serve_app.cli.faq import Faq, read_faq
-from serve_app.cli.pantry import Pantry, Refused
+from serve_app.cli.gateway import Gateway, Refused
 
 cache = typer.Typer(
     name="cache",
@@ -66,7 +66,7 @@ def purge(
         raise Failure(f"Say which answers are to go: {ways}", USAGE)
     if everywhere:
         named["all"] = "true"
-    said = _ask(Pantry(address(url)), "DELETE", f"/v1/cache?{urlencode(named)}")
+    said = Gateway(address(url)).must("DELETE", f"/v1/cache?{urlencode(named)}")
     print(json.dumps(said) if as_json else f"{said['entries']} answers removed from every replica")
 
 
@@ -85,7 +85,7 @@ def top(
       serve-app cache top --limit 100 --json
     """
     named: dict[str, Any] = {"limit": limit} | ({"tenant": tenant} if tenant else {})
-    said = _ask(Pantry(address(url)), "GET", f"/v1/cache/top?{urlencode(named)}")
+    said = Gateway(address(url)).must("GET", f"/v1/cache/top?{urlencode(named)}")
     if as_json:
         print(json.dumps(said["data"], ensure_ascii=False))
     else:
@@ -118,7 +118,7 @@ def warm(
       serve-app cache warm faq.jsonl --concurrency 16 --json
     """
     lines = read_faq(faq)
-    outcome = Outcome(_warmed(Pantry(address(url), timeout), lines, concurrency))
+    outcome = Outcome(_warmed(Gateway(address(url), timeout), lines, concurrency))
     print(json.dumps(outcome.as_json()) if as_json else outcome)
     if outcome.failed:
         raise SystemExit(1)
@@ -151,7 +151,7 @@ class Outcome:
         return "\n".join([counts, *(f"  line {number}: {why}" for number, why in self.failed)])
 
 
-def _warmed(pantry: Pantry, lines: list[Faq], concurrency: int) -> Iterator[tuple[int, str]]:
+def _warmed(gateway: Gateway, lines: list[Faq], concurrency: int) -> Iterator[tuple[int, str]]:
     """Send all lines, some at once; the outcomes in their order."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
@@ -159,7 +159,7 @@ def _warmed(pantry: Pantry, lines: list[Faq], concurrency: int) -> Iterator[tupl
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("Warming up", total=len(lines))
         try:
-            words = pool.map(partial(_warm_one, pantry), lines)
+            words = pool.map(partial(_warm_one, gateway), lines)
             for line, word in zip(lines, words, strict=True):
                 progress.advance(task)
                 yield line.number, word
@@ -167,18 +167,11 @@ def _warmed(pantry: Pantry, lines: list[Faq], concurrency: int) -> Iterator[tupl
             pool.shutdown(cancel_futures=True)
 
 
-def _warm_one(pantry: Pantry, line: Faq) -> str:
+def _warm_one(gateway: Gateway, line: Faq) -> str:
     try:
-        return str(pantry.ask("POST", "/v1/cache/warm", line.body())["status"])
+        return str(gateway.ask("POST", "/v1/cache/warm", line.body())["status"])
     except Refused as error:
         return str(error)
-
-
-def _ask(pantry: Pantry, method: str, path: str) -> dict[str, Any]:
-    try:
-        return pantry.ask(method, path)
-    except Refused as error:
-        raise Failure(str(error)) from None
 
 
 def _table(hot: list[dict[str, Any]]) -> Table:

@@ -17,6 +17,7 @@ from serve_app.cli.chat import chat
 from serve_app.cli.doctor import doctor
 from serve_app.cli.down import down
 from serve_app.cli.failure import ENVIRONMENT, Failure
+from serve_app.cli.keys import keys
 from serve_app.cli.life.instance import Instance
 from serve_app.cli.reload import reload
 from serve_app.cli.router import router
@@ -37,6 +38,7 @@ for command in (up, down, status, chat, reload, doctor):
     app.command()(command)
 app.add_typer(router)
 app.add_typer(cache)
+app.add_typer(keys)
 
 
 def _print_version(asked: bool) -> None:

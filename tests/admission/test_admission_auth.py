@@ -4,17 +4,30 @@ from pathlib import Path
 import pytest
 
 from serve_app.admission.auth import ANONYMOUS, KeyRing
+from serve_app.admission.directory import KeyDirectory
 from serve_app.config.policy import AdmissionPolicy
-from serve_app.core.errors import PolicyRejected, Unauthorized
+from serve_app.config.structure import RedisSettings
+from serve_app.core import api_key
+from serve_app.core.clock import FakeClock
+from serve_app.core.errors import Overloaded, PolicyRejected, Unauthorized
+from serve_app.core.key_record import KeyRecord
+from serve_app.store.client import Store
 
 
 def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def ring(**policy: object) -> KeyRing:
+def unheard() -> KeyDirectory:
+    """A directory that was never told anything."""
+    clock = FakeClock()
+    return KeyDirectory(Store(RedisSettings(), clock, "redis://127.0.0.1:1"), "r", clock)
+
+
+def ring(directory: KeyDirectory | None = None, admin_key: str = "", **policy: object) -> KeyRing:
     keys = [{"sha256": digest("sk-ann"), "tenant": "acme", "user": "ann"}]
-    return KeyRing(AdmissionPolicy.model_validate({"keys": keys, **policy}))
+    checked = AdmissionPolicy.model_validate({"keys": keys, **policy})
+    return KeyRing(checked, directory or unheard(), admin_key)
 
 
 @pytest.mark.parametrize(
@@ -93,3 +106,106 @@ def test_a_bad_file_is_refused_without_repeating_it(
     with pytest.raises(PolicyRejected, match=message) as refused:
         ring(key_file=str(file))
     assert "sk-secret" not in str(refused.value)
+
+
+# ---------------------------------------------------------- keys of the directory
+
+
+@pytest.fixture
+async def heard(store: Store) -> tuple[KeyDirectory, FakeClock, str]:
+    """A directory that knows one key, of team blue; and its clock."""
+    clock = FakeClock()
+    directory = KeyDirectory(store, "r", clock)
+    await directory.catch_up()
+    key = api_key.make()
+    assert await directory.put([(None, KeyRecord(digest(key), "acme", "bob", "blue"))])
+    return directory, clock, key
+
+
+Heard = tuple[KeyDirectory, FakeClock, str]
+
+
+async def test_a_key_of_the_directory_is_somebody_too(heard: Heard) -> None:
+    directory, _, key = heard
+    both = ring(directory)
+    caller = both.find(None, key)
+    assert (caller.identity.user, caller.identity.team) == ("bob", "blue")
+    assert caller.record is not None
+    assert caller.record.sha256 == digest(key)
+    assert both.find("Bearer sk-ann", None).identity.user == "ann"
+    assert ring(directory, require_key=False).find(None, key).identity.user == "bob"
+    with pytest.raises(Unauthorized):
+        both.find(None, key.swapcase())
+
+
+@pytest.mark.parametrize("require_key", [True, False])
+async def test_a_disabled_or_expired_key_is_refused_even_in_an_open_house(
+    heard: Heard, require_key: bool
+) -> None:
+    directory, clock, key = heard
+    doors = ring(directory, require_key=require_key)
+    record = directory.get(digest(key)[:12])
+    assert record is not None
+    ends = KeyRecord(digest(key), "acme", version=2, expires_at=int(directory.now()) + 60)
+    assert await directory.put([(record, ends)])
+    doors.find(None, key)
+    clock.advance(61)
+    with pytest.raises(Unauthorized, match="has expired"):
+        doors.find(None, key)
+    disabled = KeyRecord(digest(key), "acme", version=3, disabled=True)
+    assert await directory.put([(ends, disabled)])
+    with pytest.raises(Unauthorized, match="is disabled"):
+        doors.find(None, key)
+
+
+async def test_how_long_known_keys_stay_good_without_news_is_the_policys(heard: Heard) -> None:
+    directory, clock, key = heard
+    lasting = ring(directory)
+    closing = ring(directory, without_redis={"keys": "fail_closed", "keys_for_s": 30})
+    clock.advance(29)
+    assert closing.find(None, key).identity.user == "bob"
+    clock.advance(2)
+    with pytest.raises(Overloaded) as refused:
+        closing.find(None, key)
+    assert (refused.value.code, refused.value.retry_after_s) == ("keys_unavailable", 1.0)
+    assert closing.find(None, "sk-ann").identity.user == "ann"
+    assert lasting.find(None, key).identity.user == "bob"
+
+
+def test_before_anything_was_heard_a_key_may_be_good() -> None:
+    key = api_key.make()
+    with pytest.raises(Overloaded, match="looked up"):
+        ring().find(None, key)
+    with pytest.raises(Unauthorized, match="check digits"):
+        ring().find(None, key[:-1])
+    with pytest.raises(Unauthorized):
+        ring().find(None, "sk-of-another-kind")
+    assert ring(require_key=False).find(None, key).identity == ANONYMOUS
+
+
+# ------------------------------------------------------------------- admin keys
+
+
+def test_an_admin_key_is_no_api_key_and_an_api_key_no_admin_key() -> None:
+    doors = ring(admin_keys=[digest("boss")], admin_key="chief")
+    for key in ("boss", "chief"):
+        assert doors.is_admin(f"Bearer {key}", None)
+        assert doors.admin(None, key) == digest(key)[:12]
+        with pytest.raises(Unauthorized, match="admin key"):
+            doors.find(None, key)
+    for key in ("sk-ann", "", "Boss", digest("boss")):
+        assert not doors.is_admin(None, key)
+    assert not doors.is_admin(None, None)
+
+
+def test_who_is_admin_where_no_admin_key_is_set() -> None:
+    assert not ring().is_admin("Bearer sk-ann", None)
+    assert ring(require_key=False).admin(None, None) == ""
+    assert ring(require_key=False, admin_key="chief").admin(None, None) is None
+
+
+@pytest.mark.parametrize("policy", [{"admin_keys": [digest("sk-ann")]}, {"admin_key": "sk-ann"}])
+def test_one_key_for_both_is_refused(policy: dict[str, object]) -> None:
+    with pytest.raises(PolicyRejected, match=digest("sk-ann")[:12]) as refused:
+        ring(**policy)  # type: ignore[arg-type]
+    assert "sk-ann" not in str(refused.value)

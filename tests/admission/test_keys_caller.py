@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve_app.admission.allowed import Allowed, AllowedModels
+from serve_app.admission.allowed import allowed, allowed_models
 from serve_app.admission.caller import NOBODY, caller, caller_of_policy
 from serve_app.admission.own_limits import checked
 from serve_app.admission.records import (
@@ -57,7 +57,7 @@ def record(**fields: object) -> KeyRecord:
     ],
 )
 def test_models(names: tuple[str, ...], model: str, may: bool) -> None:
-    assert AllowedModels(names).has(model) is may
+    assert allowed_models(names).has(model) is may
     known = caller(record(models=names))
     if may:
         known.check_model(model)
@@ -79,7 +79,7 @@ def test_models(names: tuple[str, ...], model: str, may: bool) -> None:
     ],
 )
 def test_paths(names: tuple[str, ...], path: str, may: bool) -> None:
-    assert Allowed(names).has(path) is may
+    assert allowed(names).has(path) is may
     known = caller(record(paths=names))
     if may:
         known.check_path(path)

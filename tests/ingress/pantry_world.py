@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import json
 import random
-import threading
 import time
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
-import uvicorn
+from ingress.asgi_world import call, serving
 
 from serve_app.admission.auth import KeyRing
+from serve_app.admission.directory import KeyDirectory
 from serve_app.cache.stage import CacheStage
 from serve_app.config.policy import AdmissionPolicy, KeyPolicy, Policy
 from serve_app.config.structure import CacheStructure, RedisSettings
@@ -26,12 +23,16 @@ from serve_app.ingress.http import Exchange
 from serve_app.ingress.pantry import PantryRoutes
 from serve_app.store.client import Store
 
+__all__ = ["World", "call", "served"]
+
 
 def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-KEYS = {"a-key": "acme", "b-key": "other", "boss": "ops"}
+ADMIN = Identity(user="admin")
+
+KEYS = {"a-key": "acme", "b-key": "other"}
 
 POLICY = Policy(
     admission=AdmissionPolicy(
@@ -62,6 +63,8 @@ class World:
             max_body_bytes=100_000,
             settle_s=settle_s,
         )
+        directory = KeyDirectory(self._store, "pantry", SystemClock())
+        self._ring = KeyRing(POLICY.admission, directory)
         self.asked: list[ChatRequest] = []
 
     async def close(self) -> None:
@@ -92,11 +95,12 @@ class World:
             await exchange.problem(error)
 
     async def _identify(self, exchange: Exchange) -> Identity:
-        return KeyRing(POLICY.admission).identify(exchange.header(b"authorization"), None)
+        if self._is_admin(exchange):
+            return ADMIN
+        return self._ring.identify(exchange.header(b"authorization"), None)
 
     def _is_admin(self, exchange: Exchange) -> bool:
-        given = (exchange.header(b"authorization") or "").removeprefix("Bearer ")
-        return digest(given) in POLICY.admission.admin_keys
+        return self._ring.is_admin(exchange.header(b"authorization"), None)
 
     async def _warm(
         self, exchange: Exchange, request: ChatRequest, answer: str | None, tags: tuple[str, ...]
@@ -112,55 +116,10 @@ class World:
         return fingerprint, kept
 
 
-async def call(
-    world: World, method: str, path: str, *, key: str = "a-key", body: bytes = b""
-) -> tuple[int, Any]:
-    """One request without a network: status and JSON."""
-    path, _, query = path.partition("?")
-    sent: list[MutableMapping[str, Any]] = []
-
-    async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": body}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        sent.append(message)
-
-    headers = [(b"authorization", f"Bearer {key}".encode())] if key else []
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "query_string": query.encode(),
-        "headers": headers,
-    }
-    await world(scope, receive, send)
-    return sent[0]["status"], json.loads(b"".join(part["body"] for part in sent[1:]))
-
-
-@contextmanager
-def served(url: str) -> Iterator[tuple[World, str]]:
+def served(url: str) -> AbstractContextManager[tuple[World, str]]:
     """A world behind a port of its own, and its address."""
-    ready = threading.Event()
-    made: list[Any] = []
 
-    async def run() -> None:
-        world = World(url)
-        config = uvicorn.Config(world, port=0, lifespan="off", log_level="error")
-        server = uvicorn.Server(config)
-        made.extend((world, server))
-        serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        made.append(server.servers[0].sockets[0].getsockname()[1])
-        ready.set()
-        await serving
-        await world.close()
+    async def make() -> World:
+        return World(url)
 
-    thread = threading.Thread(target=asyncio.run, args=(run(),))
-    thread.start()
-    try:
-        assert ready.wait(20)
-        yield made[0], f"http://127.0.0.1:{made[2]}"
-    finally:
-        made[1].should_exit = True
-        thread.join()
+    return serving(make)
