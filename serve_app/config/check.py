@@ -14,6 +14,7 @@ from serve_app.config.deployment import (
     ModelApp,
     deployment_names,
 )
+from serve_app.config.doors import left_open
 from serve_app.config.marked import ConfigError, Step
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs, ModelArgs
@@ -39,6 +40,7 @@ class Check:
     def __init__(self, document: marked.Map) -> None:
         self._document = document
         self._problems: list[str] = []
+        self._policies_seen: list[tuple[tuple[Step, ...], Policy]] = []
 
     def done(self) -> None:
         if self._problems:
@@ -61,6 +63,12 @@ class Check:
         if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
             self._problem(("http_options", "port"), f"must be a port number, got {port!r}")
         return str(host), port if isinstance(port, int) else 0
+
+    def locked(self, host: str) -> None:
+        """A gateway that others can reach asks for keys, or its policy says that it need not."""
+        for where, policy in self._policies_seen:
+            if why := left_open(policy.admission, host):
+                self._problem((*where, "admission", "require_key"), why)
 
     def applications(self) -> tuple[list[GatewayApp], list[ModelApp]]:
         gateways: list[GatewayApp] = []
@@ -119,6 +127,7 @@ class Check:
             policy = self._valid(Policy, deployment.get("user_config") or {}, at)
             if policy is not None:
                 found[name] = policy
+                self._policies_seen.append((at, policy))
             if policy is not None and policy != next(iter(found.values())):
                 first = next(iter(found))
                 self._problem(at, f"differs from that of {first!r}: write it once, as an anchor")

@@ -50,6 +50,7 @@ def load(
         _set_device(document, device)
     gateways, models = check.applications()
     host, chosen_port = check.http(http)
+    check.locked(host)
     check.done()
     return Deployment(
         document=document,

@@ -555,7 +555,8 @@ class AdmissionPolicy(Section):
     user_rpm: int = Field(default=100, ge=0, description="Requests a minute per user; 0: none.")
     key_rpm: int = Field(default=1000, ge=0, description="Requests a minute per key; 0: none.")
     limits: list[LimitRule] = Field(
-        default_factory=list, description="Before `user_rpm` and `key_rpm`; hold without a key, too."
+        default_factory=list,
+        description="Before `user_rpm` and `key_rpm`; these hold without a key, too.",
     )
     reserve_margin: float = Field(
         default=1.25,

@@ -57,7 +57,7 @@ class Scope(Struct, frozen=True):
     name: str
     """For people: `per user`."""
     state: str
-    """Key of its hash in Redis."""
+    """Key of what it used, in Redis."""
     holds: str
     allowance: Allowance
     packed: str

@@ -9,9 +9,11 @@ from functools import partial
 from typing import Any
 
 from ray import serve
+from ray.serve.context import _get_global_client
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.compose import House, Maker, Stages
+from serve_app.config.doors import left_open
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs, LocalBackend
 from serve_app.core.errors import PolicyRejected
@@ -60,6 +62,8 @@ class Gateway:
         policy: Policy | None = None
         try:
             policy = checked(user_config)
+            if why := left_open(policy.admission, _host()):
+                raise PolicyRejected(f"admission.require_key: {why}")
             self._house.apply(policy)
             self._has_policy = True
         except PolicyRejected as error:
@@ -107,3 +111,10 @@ class Gateway:
     async def __del__(self) -> None:
         if self._house is not None:
             await asyncio.shield(self._house.close())
+
+
+def _host() -> str:
+    """Where Serve listens. `serve deploy` takes any file, so what `serve-app` checks before it
+    starts is looked at here once more."""
+    client = _get_global_client()
+    return str(client.http_config.host) if client is not None else "127.0.0.1"

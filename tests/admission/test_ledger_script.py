@@ -196,7 +196,7 @@ def test_a_long_way_through_the_calendar(redis: Redis) -> None:
 def test_a_key_of_another_kind_stops_a_batch_before_it_did_anything(redis: Redis) -> None:
     books = Books(redis, [Allowance(day=50)])
     writer, state, holds = f"{books.tag}:writer", *books.keys()
-    redis.set(state, "in the way")
+    redis.hset(state, "in", "the way")
     with pytest.raises(Exception, match="WRONGTYPE"):
         books.call(
             [writer, f"{books.tag}:total", state, holds],

@@ -1,6 +1,7 @@
 -- The ledger: what was promised (reservations), what was used (buckets and budgets), what it came
--- to (totals). Every change is one call; time is Redis's own. Beside each scope's hash stands a
--- sorted set of its holds: a lease and the money it may cost, by the millisecond it ends.
+-- to (totals). Every change is one call; time is Redis's own. What a scope has used is one packed
+-- value; beside it stands a sorted set of its holds: a lease and the money it may cost, by the
+-- millisecond it ends.
 --
 -- A bucket of tokens holds what was used, in 1/60,000,000 of a token, and loses `limit` of these a
 -- microsecond: integers throughout, exact up to 100 million tokens a minute.
@@ -9,6 +10,7 @@
 local TOKEN = 60000000
 local RATES = {'requests', 'input', 'output', 'tokens'}
 local PERIODS = {'day', 'week', 'month', 'total'}
+local NOTHING = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 local DEEPEST = 10 -- no bucket is deeper in debt than so many minutes
 
 local time = redis.call('TIME')
@@ -50,7 +52,7 @@ local function until_next(period)
   return next_day * 86400000000 - now
 end
 
--- A scope: its limits, and what stands in its hash, brought up to now.
+-- A scope: its limits, and what it has used, brought up to now.
 local function open(state, holds, packed)
   local limit = {}
   for number in string.gmatch(packed, '[^,]+') do limit[#limit + 1] = tonumber(number) end
@@ -62,9 +64,8 @@ local function open(state, holds, packed)
   }
   s.has_money = limit[6] >= 0 or limit[7] >= 0 or limit[8] >= 0 or limit[9] >= 0
   s.has_holds = s.has_money or s.parallel > 0
-  local v = redis.call('HMGET', state, 'at', 'requests', 'input', 'output', 'tokens', 'held',
-    'day', 'day_spent', 'week', 'week_spent', 'month', 'month_spent', 'total', 'total_spent')
-  for i = 1, #v do v[i] = tonumber(v[i]) or 0 end
+  local stored = redis.call('GET', state)
+  local v = stored and cmsgpack.unpack(stored) or NOTHING
   local elapsed = math.max(0, now - v[1])
   for i = 1, 4 do
     local used = math.min(v[i + 1], DEEPEST * s.rate[i] * TOKEN)
@@ -87,14 +88,14 @@ local function open(state, holds, packed)
 end
 
 local function save(s)
-  redis.call('HSET', s.state, 'at', now, 'requests', s.used[1], 'input', s.used[2],
-    'output', s.used[3], 'tokens', s.used[4], 'held', s.held,
-    'day', current.day, 'day_spent', s.spent.day, 'week', current.week, 'week_spent', s.spent.week,
-    'month', current.month, 'month_spent', s.spent.month, 'total', 0, 'total_spent', s.spent.total)
+  local used, spent = s.used, s.spent
+  local packed = cmsgpack.pack({
+    now, used[1], used[2], used[3], used[4], s.held, current.day, spent.day,
+    current.week, spent.week, current.month, spent.month, 0, spent.total})
   if s.ttl_s > 0 then
-    redis.call('EXPIRE', s.state, s.ttl_s)
+    redis.call('SET', s.state, packed, 'EX', s.ttl_s)
   else
-    redis.call('PERSIST', s.state)
+    redis.call('SET', s.state, packed)
   end
 end
 
@@ -134,7 +135,7 @@ local function obstacle(s, need, cost)
   return name, wait
 end
 
--- reserve: KEYS hash and holds of each scope; ARGV lease, its milliseconds, input tokens, output
+-- reserve: KEYS state and holds of each scope; ARGV lease, its milliseconds, input tokens, output
 -- tokens, cost, then the limits of each scope. All scopes are charged or none. Replies with one
 -- string: the number of the scope that refused (0: none), by what, microseconds to wait (-1: for
 -- ever), then of each scope what `tell` says.
@@ -196,7 +197,7 @@ local function renew()
 end
 
 -- settle: a batch of amounts, once, however often it is sent. KEYS the writer's mark, hashes of
--- totals, then hash and holds of each scope; ARGV number of the batch (a writer numbers upwards),
+-- totals, then state and holds of each scope; ARGV number of the batch (a writer numbers upwards),
 -- seconds that the mark and the totals live, how many totals; for each: how many fields, and for
 -- each a name and an amount; then for each scope its limits, input and output tokens to add (less
 -- what was reserved), money spent, how many holds end, and these. Replies 1, or 0 if the batch
@@ -206,9 +207,9 @@ local function settle()
   if tonumber(redis.call('GET', KEYS[1]) or 0) >= number then return 0 end
   -- Redis does not undo what a script did before it failed: find out first.
   for i = 2, #KEYS do
-    local is_set = i > totals + 1 and (i - totals) % 2 == 1
+    local wanted = i <= totals + 1 and 'hash' or (i - totals) % 2 == 0 and 'string' or 'zset'
     local kind = redis.call('TYPE', KEYS[i]).ok
-    if kind ~= 'none' and kind ~= (is_set and 'zset' or 'hash') then
+    if kind ~= 'none' and kind ~= wanted then
       return redis.error_reply('WRONGTYPE ledger: a key holds a ' .. kind)
     end
   end
