@@ -71,6 +71,11 @@ BARS: tuple[Bar, ...] = (
     Bar("default", "litellm", ADDED, added_p50, "at most", 2),
     *_against("default", "portkey", 0.9, 1.6, 0.75),
     Bar("default", "portkey", ADDED, added_p50, "at most", 2),
+    # Keys, limits, budgets and filters on, against nothing on; and with the cache as well.
+    Bar("guarded", "bare", CPU, cpu, "at most", 2),
+    Bar("guarded", "litellm", RPS, most_rps, "at least", 12),
+    Bar("full", "bare", CPU, cpu, "at most", 2),
+    Bar("full", "litellm", RPS, most_rps, "at least", 12),
     # Exact-cache hits against LiteLLM's hits in Redis.
     Bar("cached", "litellm-redis", "hits/s", most_rps, "at least", 50),
     # Filter, cache, router and backend each a deployment of its own. The aim is 0.5.

@@ -1,4 +1,4 @@
-"""This gateway as a contender: started and ended by its own command line, in four set-ups."""
+"""This gateway as a contender: started and ended by its own command line, in six set-ups."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ from benchmarks.places import GATEWAY_PORTS, HERE, REPOSITORY, chat_url
 from benchmarks.ports import first_free, require_free
 
 DOWN_LIMIT_S = 120.0
+KEY = "sk-bench"
+"""Where keys are asked for, its digest stands in the configuration."""
 STATE_FILE = "state.json"
 SETUPS = {
     # name: (config file, title, every request the same)
     "bare": ("bare.yaml", "serve-app bare", False),
     "default": ("default.yaml", "serve-app default", False),
     "cached": ("default.yaml", "serve-app cached", True),
+    "guarded": ("guarded.yaml", "serve-app guarded", False),
+    "full": ("full.yaml", "serve-app full", False),
     "deployed": ("deployed.yaml", "serve-app deployed", False),
 }
 
@@ -91,7 +95,12 @@ def _setup(name: str, scratch: Path, replicas: int, port: int) -> Contender:
     config = with_replicas(HERE / "gateway" / file, replicas, scratch / "gateway-configs")
     data = scratch / "gateway-data" / name
     return Contender(
-        name, title, chat_url(port), lambda: ServeApp(config, data, port), cached=cached
+        name,
+        title,
+        chat_url(port),
+        lambda: ServeApp(config, data, port),
+        headers={"Authorization": f"Bearer {KEY}"},
+        cached=cached,
     )
 
 
