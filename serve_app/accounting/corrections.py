@@ -28,15 +28,9 @@ class Correction(Struct):
             if self.scope.allowance.has_holds:
                 self.holds.append(lease.hold)
 
-    def arguments(self) -> list[str | int]:
-        return [
-            self.scope.packed,
-            self.input,
-            self.output,
-            self.cost_micro_usd,
-            len(self.holds),
-            *self.holds,
-        ]
+    def change(self) -> list[object]:
+        """As the script takes it."""
+        return [self.scope.packed, self.input, self.output, self.cost_micro_usd, self.holds]
 
 
 def corrections(leases: Sequence[Lease]) -> list[Correction]:

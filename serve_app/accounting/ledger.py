@@ -16,9 +16,11 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+import msgspec
+
 from serve_app.accounting.corrections import corrections
 from serve_app.accounting.page import Batch, Page
-from serve_app.accounting.totals import Settlement, Sums, Totals, fields, read_back, short
+from serve_app.accounting.totals import Settlement, Sums, Totals, fields, short
 from serve_app.core.clock import Clock
 from serve_app.core.limits import Lease
 from serve_app.store import keys
@@ -37,6 +39,8 @@ _KEEP_DAYS_S = 400 * 86400
 _MARK_S = 7 * 86400
 """Longer than a batch that was applied can wait to hear of it."""
 _RETRY_S = 0.1
+
+_pack = msgspec.msgpack.Encoder().encode
 
 
 class Ledger:
@@ -285,13 +289,15 @@ class Ledger:
                 if name or kind != "key":
                     into = hashes.setdefault(self._total(tenant, day, kind), {})
                     into.setdefault(name, Sums()).merge(sums)
+        scopes = corrections(batch.page.leases)
+        changes = [
+            *(
+                [part for name, sums in by_name.items() for part in fields(name, sums)]
+                for by_name in hashes.values()
+            ),
+            *(correction.change() for correction in scopes),
+        ]
         args: list[Argument] = ["settle", batch.number, _MARK_S, _KEEP_DAYS_S, len(hashes)]
-        for by_name in hashes.values():
-            pairs = [pair for name, sums in by_name.items() for pair in fields(name, sums)]
-            args.append(len(pairs))
-            args.extend(part for pair in pairs for part in pair)
-        changes = corrections(batch.page.leases)
-        for correction in changes:
-            args += correction.arguments()
-        scopes = [key for c in changes for key in (c.scope.state, c.scope.holds)]
-        return [keys.ledger_writer(owner, self._writer), *hashes, *scopes], args
+        args.append(_pack(changes))
+        scope_keys = [key for c in scopes for key in (c.scope.state, c.scope.holds)]
+        return [keys.ledger_writer(owner, self._writer), *hashes, *scope_keys], args

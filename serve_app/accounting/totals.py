@@ -93,11 +93,13 @@ class Totals(Struct):
                 own.setdefault(name, Sums()).merge(sums)
 
 
-def fields(name: str, sums: Sums) -> Iterator[tuple[str, int]]:
-    """Names in a hash and amounts. The metric comes first: names of users hold anything."""
+def fields(name: str, sums: Sums) -> Iterator[str | int]:
+    """Names in a hash and amounts, in turns. The metric comes first: names of users hold
+    anything."""
     for metric in METRICS:
         if amount := getattr(sums, metric):
-            yield f"{metric}:{name}", amount
+            yield f"{metric}:{name}"
+            yield amount
 
 
 def read_back(stored: Mapping[bytes, bytes], into: dict[str, Sums]) -> None:

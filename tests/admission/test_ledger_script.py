@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.msgpack import encode as msgpack
 from redis import Redis
 
 from serve_app.admission.share import Account
@@ -83,13 +84,16 @@ class Books:
         lease = self.leases.pop(name)
         lease.charge(used.input, used.output, used.cost_micro_usd)
         self.number += 1
-        args: list[object] = []
+        changes: list[object] = []
         for account, allowance in zip(self.accounts, self.allowances, strict=True):
             account.bring_to(self.now_us, allowance)
             account.settle(allowance, lease)
-            args += [allowance.packed(), used.input - lease.need.input]
-            args += [used.output - lease.need.output, used.cost_micro_usd, 1, lease.hold]
-        batch = [f"{self.tag}:writer", *self.keys()], ("settle", self.number, 600, 600, 0, *args)
+            more = (used.input - lease.need.input, used.output - lease.need.output)
+            changes.append([allowance.packed(), *more, used.cost_micro_usd, [lease.hold]])
+        batch = (
+            [f"{self.tag}:writer", *self.keys()],
+            ("settle", self.number, 600, 600, 0, msgpack(changes)),
+        )
         assert self.call(batch[0], *batch[1]) == 1
         assert self.call(batch[0], *batch[1]) == 0, "a batch is added once"
         self.look()
@@ -200,7 +204,7 @@ def test_a_key_of_another_kind_stops_a_batch_before_it_did_anything(redis: Redis
     with pytest.raises(Exception, match="WRONGTYPE"):
         books.call(
             [writer, f"{books.tag}:total", state, holds],
-            "settle", 1, 600, 600, 1, 1, "requests:", 1, limits_of(books), 0, 0, 5, 0,
+            "settle", 1, 600, 600, 1, msgpack([["requests:", 1], [limits_of(books), 0, 0, 5, []]]),
         )  # fmt: skip
     assert redis.exists(writer, f"{books.tag}:total") == 0
 

@@ -198,10 +198,29 @@ end
 
 -- settle: a batch of amounts, once, however often it is sent. KEYS the writer's mark, hashes of
 -- totals, then state and holds of each scope; ARGV number of the batch (a writer numbers upwards),
--- seconds that the mark and the totals live, how many totals; for each: how many fields, and for
--- each a name and an amount; then for each scope its limits, input and output tokens to add (less
--- what was reserved), money spent, how many holds end, and these. Replies 1, or 0 if the batch
--- had been added before.
+-- seconds that the mark and the totals live, how many totals, and in MessagePack a list for each
+-- of them (names and amounts in turns) and for each scope: its limits, input and output tokens to
+-- add (less what was reserved), money spent, the holds that end. Replies 1, or 0 if the batch had
+-- been added before.
+local function add(key, changes)
+  for i = 1, #changes, 2 do redis.call('HINCRBY', key, changes[i], changes[i + 1]) end
+  redis.call('EXPIRE', key, ARGV[4])
+end
+
+local function correct(s, input, output, cost, ended)
+  local more = {0, input, output, input + output}
+  for i = 1, 4 do
+    if s.rate[i] > 0 then s.used[i] = math.max(0, s.used[i] + more[i] * TOKEN) end
+  end
+  for _, period in ipairs(PERIODS) do s.spent[period] = s.spent[period] + cost end
+  for _, hold in ipairs(ended) do
+    if redis.call('ZREM', s.holds, hold) == 1 and s.has_holds then
+      s.held = s.held - tonumber(string.match(hold, ':(%d+)$'))
+    end
+  end
+  save(s)
+end
+
 local function settle()
   local number, totals = tonumber(ARGV[2]), tonumber(ARGV[5])
   if tonumber(redis.call('GET', KEYS[1]) or 0) >= number then return 0 end
@@ -213,32 +232,13 @@ local function settle()
       return redis.error_reply('WRONGTYPE ledger: a key holds a ' .. kind)
     end
   end
+  local changes = cmsgpack.unpack(ARGV[6])
   redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
-  local at = 6
-  for i = 2, totals + 1 do
-    local last = at + 2 * ARGV[at]
-    for field = at + 1, last, 2 do
-      redis.call('HINCRBY', KEYS[i], ARGV[field], ARGV[field + 1])
-    end
-    redis.call('EXPIRE', KEYS[i], ARGV[4])
-    at = last + 1
-  end
-  for i = totals + 2, #KEYS, 2 do
-    local s = open(KEYS[i], KEYS[i + 1], ARGV[at])
-    local input, output, cost = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-    local more = {0, input, output, input + output}
-    for rate = 1, 4 do
-      if s.rate[rate] > 0 then s.used[rate] = math.max(0, s.used[rate] + more[rate] * TOKEN) end
-    end
-    for _, period in ipairs(PERIODS) do s.spent[period] = s.spent[period] + cost end
-    local last = at + 4 + tonumber(ARGV[at + 4])
-    for hold = at + 5, last do
-      if redis.call('ZREM', s.holds, ARGV[hold]) == 1 and s.has_holds then
-        s.held = s.held - tonumber(string.match(ARGV[hold], ':(%d+)$'))
-      end
-    end
-    save(s)
-    at = last + 1
+  for i = 1, totals do add(KEYS[i + 1], changes[i]) end
+  for i = totals + 1, #changes do
+    local at, change = 2 * i - totals, changes[i]
+    local s = open(KEYS[at], KEYS[at + 1], change[1])
+    correct(s, change[2], change[3], change[4], change[5])
   end
   return 1
 end
