@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from serve_app.core.limits import PERIODS, Scope, Used
+from serve_app.core.money import usd
 
 Level = tuple[Scope, str, int, int]
 """A scope, which of its limits, its size, what is used of it."""
@@ -45,7 +46,7 @@ def named(scope: Scope, limit: str) -> str:
     """A limit for people: `100 requests per minute per user`."""
     size: int = getattr(scope.allowance, limit)
     if limit in PERIODS:
-        return f"budget of {size / 1e6:.2f} USD {UNITS[limit]} {scope.name}"
+        return f"budget of {_short(usd(size))} USD {UNITS[limit]} {scope.name}"
     return f"{size:,} {UNITS[limit]} {scope.name}"
 
 
@@ -87,6 +88,12 @@ def soft(scopes: Iterable[Scope], used: Iterable[Used]) -> Soft | None:
 def waiting(seconds: float) -> str:
     """A time to wait, for people."""
     return f"{seconds:.1f} s" if seconds < 120 else str(timedelta(seconds=math.ceil(seconds)))
+
+
+def _short(dollars: str) -> str:
+    """Without the zeros at its end, but with cents."""
+    whole, _, part = dollars.partition(".")
+    return f"{whole}.{part.rstrip('0').ljust(2, '0')}"
 
 
 def _nearest(scopes: Sequence[Scope], used: Sequence[Used], limits: Sequence[str]) -> Level | None:
