@@ -7,7 +7,8 @@ fused stage and a deployed one are the same object with the same collaborators.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -61,6 +62,7 @@ from serve_app.sessions.conversation import Conversation
 from serve_app.sessions.names import KeptNames
 from serve_app.sessions.store import Conversations
 from serve_app.sessions.tokens import HeuristicCounter, TokenCounter, counters
+from serve_app.steps.classifying import Classifiers, FindApp
 from serve_app.steps.embedding import BackendEmbedder
 from serve_app.store.client import Store
 from serve_app.vitals.book import Vitals
@@ -80,9 +82,18 @@ class Stages(Struct):
 
 
 class Maker:
-    """Makes rooms that share one clock, one environment and, where needed, one store."""
+    """Makes rooms that share one clock, one environment and, where needed, one store.
 
-    def __init__(self, args: GatewayArgs, environ: Mapping[str, str]) -> None:
+    Args:
+        find_app: how to reach the application of a classifier; None: there are none.
+    """
+
+    def __init__(
+        self,
+        args: GatewayArgs,
+        environ: Mapping[str, str],
+        find_app: FindApp | None = None,
+    ) -> None:
         self.args = args
         self.environ = environ
         self.clock: Clock = SystemClock()
@@ -90,6 +101,7 @@ class Maker:
         self.vitals = Vitals(self.clock, random.Random())  # noqa: S311
         self.prices = PriceList({})
         """Those of the policy of the moment."""
+        self._classifiers = Classifiers(self._moderating(), find_app)
         self._store: Store | None = None
 
     @property
@@ -100,7 +112,15 @@ class Maker:
         return self._store
 
     def filter(self, policy: Policy) -> FilterStage:
-        return FilterStage(policy.filter, self.environ)
+        return FilterStage(policy.filter, self.environ, self._classifiers)
+
+    def _moderating(self) -> dict[str, Callable[[], Backend]]:
+        """Backends that may have an endpoint /moderations, with pools of their own."""
+        return {
+            backend.name: partial(self.hosted, backend)
+            for backend in self.args.backends
+            if isinstance(backend, HostedBackend) and backend.kind == "openai"
+        }
 
     def cache(self, policy: Policy) -> CacheStage:
         settings, rng = self.args.cache, random.Random()  # noqa: S311
@@ -193,6 +213,7 @@ class Maker:
         return Path(backend.tokenizer)
 
     async def close(self) -> None:
+        await self._classifiers.close()
         if self._store is not None:
             await self._store.close()
 

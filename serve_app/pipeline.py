@@ -10,7 +10,6 @@ deployment somewhere else; the corridor cannot tell.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import partial
 
@@ -35,9 +34,9 @@ from serve_app.core.errors import (
     UpstreamFailed,
 )
 from serve_app.core.kept import Fill, Found
-from serve_app.core.types import Chunk, Plan, Problem, Sender, Usage
+from serve_app.core.types import Chunk, Names, Plan, Problem, Sender
 from serve_app.filters.base import Filter
-from serve_app.flights.base import Call, Outcome
+from serve_app.flights.base import Call
 from serve_app.flights.flights import Flights
 from serve_app.flights.seat import Seat
 from serve_app.passage import Ask, Control, Facts, Passage, Reply, Rules
@@ -47,16 +46,14 @@ from serve_app.sessions.conversation import Conversation, Recall
 from serve_app.steps.beside import Beside
 from serve_app.steps.books import Books
 from serve_app.steps.caching import Caching
+from serve_app.steps.delivery import Delivery
 from serve_app.steps.leasing import Leasing
 from serve_app.steps.need import asking
-from serve_app.steps.outgoing import OutputGuard
 from serve_app.steps.question import Warmth, conversation_of, plan_query
 from serve_app.steps.record import Record
-from serve_app.steps.replay import given, replayed, replayed_whole, stored
+from serve_app.steps.replay import given, stored
+from serve_app.steps.screening import Screening
 from serve_app.steps.supply import Supply
-from serve_app.wire import openai
-from serve_app.wire.agent import answered
-from serve_app.wire.reply import is_usage_only
 
 __all__ = ["Admission", "Ask", "Control", "Facts", "Pipeline", "Reply", "Rooms", "Rules"]
 
@@ -99,11 +96,22 @@ class Pipeline:
     ) -> None:
         self._rooms = rooms
         self._books = Books(rooms.ledger)
+        self._screening = Screening(rooms.filter)
         self._leasing = Leasing(rooms.ledger, confirm_s)
         self._warmth = Warmth(rooms.clock)
         self._max_entry_bytes = max_entry_bytes
         self.caching = Caching(rooms.cache, rooms.clock, rooms.flights.landed)
         self.refreshes: Beside[Passage] = Beside("cache refreshes", self._refresh)
+        self._delivery = Delivery(
+            self._books,
+            self._screening,
+            self._leasing,
+            self.caching,
+            rooms.conversation,
+            rooms.flights,
+            self.refreshes.put,
+            max_entry_bytes,
+        )
         self.reconfigure(policy, prices, quotes)
 
     def reconfigure(self, policy: Policy, prices: PriceList, quotes: Quotes) -> None:
@@ -123,13 +131,13 @@ class Pipeline:
         await self._come_in(way)
         self.caching.mark(way)
         if (seat := self._under_way(way)) is not None:
-            return await self._deliver(way, seat)
+            return await self._delivery.deliver(way, seat)
         found = await self._looked_up(way)
         if found.entry is not None and way.check is None:
-            return await self._serve(way, found)
+            return await self._delivery.serve(way, found)
         if way.ask.control.only_if_cached:
             raise NotCached("No answer to this request is stored")
-        return await self._deliver(way, await self._source(way, found))
+        return await self._delivery.deliver(way, await self._source(way, found))
 
     def _begun(self, ask: Ask) -> Passage:
         return Passage(ask, self._rules, Facts(), ask.request, Recall(ask.request))
@@ -174,13 +182,13 @@ class Pipeline:
 
     async def _made(self, way: Passage, source: Call) -> Fill | None:
         """An answer, read to its end and filtered like any other."""
-        guard, record = self._guard(way), Record(self._max_entry_bytes)
+        gate, record = self._screening.gate(way), Record(self._max_entry_bytes)
         async with aclosing(source) as batches:
             async for batch in batches:
-                record.add(batch if guard is None else await guard.check(batch))
+                record.add(await gate.check(batch))
             outcome = source.outcome
-        rules = set() if guard is None else guard.rules
-        return self.caching.fill_of(way, record, outcome, rules)
+        gate.close()
+        return self.caching.fill_of(way, record, outcome, gate.rules)
 
     async def plan(self, ask: Ask) -> Plan:
         """What would be done with a request, and why; no backend is called.
@@ -208,6 +216,8 @@ class Pipeline:
         ask = way.ask
         admitted = await self._rooms.admission.admit(ask.authorization, ask.api_key, asking(way))
         way.lease = admitted.lease
+        if admitted.caller.priority == "batch":  # a header may lower a request, never raise it
+            ask.priority = "batch"
         way.facts.identity, way.facts.limits = admitted.identity, admitted.headers
         if (soft := admitted.soft) is not None:
             way.is_short = soft.scope.allowance.cheaper
@@ -222,17 +232,11 @@ class Pipeline:
     async def _filter_input(self, way: Passage) -> None:
         if not way.rules.policy.filter.enabled:
             return
-        texts = openai.texts_of(way.request, way.facts.identity.tenant)
-        [verdict] = await self._rooms.filter.check_input([texts])
-        way.filter_rules = verdict.rules
-        for finding in verdict.findings:
-            way.ask.trail.note("input_filter", finding.action, rule=finding.rule)
-        if verdict.action == "block":
-            raise Blocked(
-                f"The request was refused by the rule {verdict.rule!r}.", param="messages"
-            )
-        if verdict.texts is not None:
-            way.request = openai.with_texts(way.request, verdict.texts)
+        names: Names = ()
+        if way.ask.session is not None and way.rules.policy.filter.keeps_names:
+            tenant = way.facts.identity.tenant
+            names = await self._rooms.conversation.names(tenant, way.ask.session)
+        await self._screening.judge(way, names)
 
     async def _recall(self, way: Passage) -> None:
         conversation, tenant = self._rooms.conversation, way.facts.identity.tenant
@@ -309,28 +313,6 @@ class Pipeline:
             raise
         return Supply(way, answer, self._books, self._warmth)
 
-    # ------------------------------------------------------------ the way out
-
-    async def _serve(self, way: Passage, found: Found) -> Reply:
-        """Replay a stored answer in the shape that was asked for; it costs nothing."""
-        facts, entry = way.facts, found.entry
-        assert entry is not None
-        facts.backend, facts.model = entry.backend, entry.model
-        facts.age_s, facts.is_stale = self.caching.age_s(entry), self.caching.is_stale(entry)
-        usage = Usage.of(entry.prompt_tokens, entry.completion_tokens)
-        if way.recall.is_active:
-            await self._remember(way, replayed_whole(entry).raw)
-        self._books.replayed(facts, usage, saved_micro_usd=entry.cost_micro_usd)
-        if facts.is_stale:
-            self.refreshes.put(facts.fingerprint, way)
-        if way.request.streaming:
-            with_usage = way.request.wants_usage_chunk
-            return Reply(
-                facts, chunks=replayed(entry, with_usage=with_usage), leave=self._leave(way)
-            )
-        self._leasing.release(way)
-        return Reply(facts, whole=replayed_whole(entry))
-
     async def _refresh(self, old: Passage) -> None:
         """Make the answer anew that was just served though it is stale; one replica does."""
         facts = Facts(old.facts.identity, fingerprint=old.facts.fingerprint)
@@ -341,98 +323,11 @@ class Pipeline:
         way.ask = replace(old.ask, control=replace(old.ask.control, max_age_s=0))
         found = await self.caching.look_up(way)
         if found.leads:
-            async with aclosing(self._outgoing(way, await self._source(way, found))) as batches:
+            async with aclosing(
+                self._delivery.outgoing(way, await self._source(way, found))
+            ) as batches:
                 async for _ in batches:
                     pass
-
-    async def _deliver(self, way: Passage, source: Call) -> Reply:
-        facts = way.facts
-        chunks = self._outgoing(way, source)
-        try:
-            if isinstance(source, Seat):
-                await source.begun()
-        except BaseException:
-            await source.aclose()
-            raise
-        facts.backend, facts.model = source.heading.backend, source.heading.model
-        if isinstance(source, Seat) and not source.leads:
-            facts.cache = "flight"
-        if way.request.streaming:
-            return Reply(facts, chunks=chunks, source=source, leave=self._leave(way))
-        whole: Chunk | None = None
-        async with aclosing(chunks):
-            async for batch in chunks:
-                whole = batch[0]
-        if whole is None:
-            raise UpstreamFailed(f"{facts.backend} sent an empty reply", code="empty_reply")
-        return Reply(facts, whole=whole)
-
-    def _leave(self, way: Passage) -> Callable[[], None] | None:
-        return None if way.lease is None else partial(self._leasing.release, way)
-
-    async def _outgoing(self, way: Passage, source: Call) -> AsyncGenerator[list[Chunk], None]:
-        """The answer on its way to the caller: filtered, remembered, kept.
-
-        Only a reply that came to its end is remembered and kept.
-        """
-        facts = way.facts
-        guard = self._guard(way)
-        record = self._record(way)
-        strip_usage = way.request.streaming and not way.request.wants_usage_chunk
-        async with aclosing(source) as batches:
-            async for batch in batches:
-                clean = batch if guard is None else await guard.check(batch)
-                if record is not None:
-                    record.add(clean)
-                if facts.first_content_ms is None:
-                    facts.first_content_ms = way.ask.trail.elapsed_ms()
-                if out := _without_usage(clean) if strip_usage else clean:
-                    yield out
-            outcome = source.outcome
-        if isinstance(source, Seat) and not source.leads:
-            self._books.shared(facts, outcome)
-        if record is not None:
-            if way.recall.is_active:
-                await self._remember(way, record.body() if record.is_kept else None)
-            self._land(way, source, record, outcome, set() if guard is None else guard.rules)
-        await self._leasing.settle(way)
-
-    def _record(self, way: Passage) -> Record | None:
-        """What holds the reply; None where nobody wants it afterwards."""
-        if way.recall.is_active or (way.keeping is not None and way.ask.control.write):
-            return Record(self._max_entry_bytes)
-        return None
-
-    def _land(
-        self, way: Passage, source: Call, record: Record, outcome: Outcome, rules: set[str]
-    ) -> None:
-        """The answer is over: it is kept, once, by the first that read it to its end."""
-        if isinstance(source, Seat):
-            if not source.fills:
-                return
-            way.holder = source.holder
-        kept = self.caching.keep(way, record, outcome, rules)
-        if isinstance(source, Seat) and not kept and way.keeping is not None:
-            self._rooms.flights.landed(way.keeping.scope, way.flight, False)
-
-    def _guard(self, way: Passage) -> OutputGuard | None:
-        rules = way.rules.policy.filter
-        if not rules.enabled or rules.output_pii == "off":
-            return None
-        return OutputGuard(self._rooms.filter, way.facts.identity.tenant, way.ask.trail)
-
-    async def _remember(self, way: Passage, body: bytes | None) -> None:
-        """Keep the turn; one whose answer was too long to hold is not kept, and that is said."""
-        way.facts.session_kept = body is not None and await self._rooms.conversation.remember(
-            way.recall, answered(body)
-        )
-
-
-def _without_usage(chunks: list[Chunk]) -> list[Chunk]:
-    """We always ask for usage; the caller gets its event only if it asked too."""
-    if not any(chunk.usage is not None for chunk in chunks):
-        return chunks
-    return [chunk for chunk in chunks if not is_usage_only(chunk)]
 
 
 def _refusal(problem: Problem) -> GatewayError:

@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cache",
         "flights",
         "routing",
+        "sessions",
     },
     "pipeline": {"core", "config", "wire", "steps", "passage", *ROOMS},
     "ingress": {

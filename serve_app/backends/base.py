@@ -16,6 +16,9 @@ FailureKind = Literal["transient", "candidate", "caller", "content"]
 `content`: the provider's content policy refused it; back to the caller unless policy says to
 ask another candidate."""
 
+Service = Endpoint | Literal["moderations"]
+"""What a backend can be asked for: what callers may ask of us, and what we ask for ourselves."""
+
 
 class Call(Struct, frozen=True, gc=False):
     """One attempt, as a backend gets it."""
@@ -30,7 +33,7 @@ class Call(Struct, frozen=True, gc=False):
     """Seconds this attempt may take in all; the backend's own limits also hold."""
     choices: int = 1
     """How many answers were asked for (`n`): a stream is complete when each has ended."""
-    endpoint: Endpoint = "chat"
+    endpoint: Service = "chat"
     prefix: str = ""
     """The beginning of the answer, to be gone on from. The backend asks for it in its own way;
     the chunks it yields then hold only what comes after it."""

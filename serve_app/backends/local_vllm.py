@@ -76,6 +76,8 @@ class LocalVLLM:
 
     async def run(self, call: Call) -> AsyncGenerator[list[Chunk], None]:
         """See `Backend.run`."""
+        if call.endpoint == "moderations":
+            raise AttemptFailed("candidate", "a local model moderates nothing", code=UNSUPPORTED)
         body = _begun(call.body, call.prefix) if call.prefix else call.body
         sent = asyncio.get_running_loop().time()
         began = await self._turns.take(call.tenant, call.priority, call.timeout_s)

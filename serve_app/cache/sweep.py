@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Final
 
 from serve_app.cache.barred import falls_under
@@ -30,14 +31,11 @@ async def sweep(store: Store, purge: Purge) -> int:
     if purge.tenant and purge.fingerprint:
         return await _remove(store, [keys.cache_entry(purge.tenant, purge.fingerprint)], purge)
     pattern = keys.cache_entries(purge.tenant, purge.fingerprint)
-    gone, cursor = 0, 0
-    while True:
-        [(cursor, names)] = await store.pipeline(
-            [("SCAN", cursor, "MATCH", pattern, "COUNT", _BATCH)]
-        )
-        gone += await _remove(store, [name for name in names if _is_entry(name)], purge)
-        if not cursor:
-            return gone
+    gone = 0
+    async with aclosing(store.scan(pattern, _BATCH)) as portions:
+        async for names in portions:
+            gone += await _remove(store, [name for name in names if _is_entry(name)], purge)
+    return gone
 
 
 async def _remove(store: Store, names: Sequence[str | bytes], purge: Purge) -> int:

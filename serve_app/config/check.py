@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from serve_app.config import marked
 from serve_app.config.deployment import (
+    CLASSIFIER_BUILDER,
     GATEWAY_BUILDER,
     MODEL_BUILDER,
     GatewayApp,
@@ -17,7 +18,8 @@ from serve_app.config.deployment import (
 from serve_app.config.doors import left_open
 from serve_app.config.marked import ConfigError, Step
 from serve_app.config.policy import Policy
-from serve_app.config.structure import GatewayArgs, ModelArgs
+from serve_app.config.sources import missing_sources
+from serve_app.config.structure import ClassifierArgs, GatewayArgs, ModelArgs
 
 _TOP_LEVEL = {
     "proxy_location",
@@ -41,6 +43,7 @@ class Check:
         self._document = document
         self._problems: list[str] = []
         self._policies_seen: list[tuple[tuple[Step, ...], Policy]] = []
+        self._args_seen: dict[Step, GatewayArgs] = {}
 
     def done(self) -> None:
         if self._problems:
@@ -82,7 +85,10 @@ class Check:
                 gateways += self._gateway(app, where)
             elif app["import_path"] == MODEL_BUILDER:
                 models += self._model(app, where)
+            elif app["import_path"] == CLASSIFIER_BUILDER:
+                self._valid(ClassifierArgs, app.get("args") or {}, (*where, "args"))
         self._local_apps_exist(seen)
+        self._sources_exist()
         return gateways, models
 
     def _is_application(self, app: Any, where: tuple[Step, ...], seen: set[str]) -> bool:
@@ -102,6 +108,7 @@ class Check:
         args = self._valid(GatewayArgs, app.get("args") or {}, (*where, "args"))
         if args is None:
             return []
+        self._args_seen[where[-1]] = args
         policies = self._policies(app, where, deployment_names(args))
         if not policies:
             return []
@@ -156,6 +163,17 @@ class Check:
                 f"{backend.get('app')!r} is no application of this file "
                 f"(it has: {', '.join(sorted(names))})",
             )
+
+    def _sources_exist(self) -> None:
+        apps = {
+            app["name"]: str(app.get("import_path"))
+            for app in self._document["applications"]
+            if isinstance(app, dict) and isinstance(app.get("name"), str)
+        }
+        for where, policy in self._policies_seen:
+            args = self._args_seen[where[1]]
+            for number, why in missing_sources(policy.filter, args, apps):
+                self._problem((*where, "filter", "rules", number, "source"), why)
 
     def _valid(self, model: type[_Model], value: Any, where: tuple[Step, ...]) -> _Model | None:
         try:

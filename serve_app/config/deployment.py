@@ -12,6 +12,7 @@ from serve_app.config.structure import GatewayArgs, HostedBackend, ModelArgs
 
 GATEWAY_BUILDER = "serve_app.graph:build_gateway"
 MODEL_BUILDER = "serve_app.deployments.model_app:build_model"
+CLASSIFIER_BUILDER = "serve_app.deployments.classifier_app:build_classifier"
 
 
 @dataclass(frozen=True)

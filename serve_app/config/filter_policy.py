@@ -151,11 +151,15 @@ class ClassifierRule(_Rule):
     kind: Literal["classifier"]
     where: list[Where] = Field(default=["input", "tool_results"], min_length=1)
     source: str = Field(
-        description="`app:NAME` is an application with a classifier (serve_app.graph:"
-        "build_classifier), `moderation:BACKEND` the endpoint /moderations of a hosted backend."
+        pattern=r"^(app:[^/\s]+|moderation:[a-z0-9][a-z0-9-]*(/\S+)?)$",
+        description="`app:NAME` is an application with a classifier "
+        "(serve_app.deployments.classifier_app:build_classifier), `moderation:BACKEND` the "
+        "endpoint /moderations of a hosted backend of kind `openai`; `moderation:BACKEND/MODEL` "
+        "names its model, too.",
     )
     labels: list[str] = Field(
-        default_factory=list, description="Labels or categories that count; empty: all but safe."
+        default_factory=list,
+        description="Labels or categories that count; empty: all but those that mean safe.",
     )
     threshold: float = Field(default=0.5, gt=0, le=1)
     timeout_s: float = Field(default=2.0, gt=0, le=30)

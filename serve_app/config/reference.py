@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from serve_app.config.policy import Policy
-from serve_app.config.structure import GatewayArgs, ModelArgs, Section
+from serve_app.config.structure import ClassifierArgs, GatewayArgs, ModelArgs, Section
 
 _HEAD = """# Configuration reference
 
@@ -24,7 +24,8 @@ A configuration is an ordinary Ray Serve file (`serve deploy FILE` takes it as w
 `serve-app up --config FILE`). Ours in it are three things: **structure**, the `args` of the
 gateway's application (a change starts new replicas); **policy**, the `user_config` of its
 deployments (a change is taken up in place, no request dropped; write it once and repeat it with
-a YAML anchor); and the `args` of each **local model**'s application. Unknown keys are errors.
+a YAML anchor); and the `args` of the application of each **local model** and **classifier**.
+Unknown keys are errors.
 
 Overlays (`--overlay FILE`, any number) are merged over the file: mappings key by key, lists of
 things with a `name` or `id` thing by thing, every other list as a whole.
@@ -42,6 +43,10 @@ def render() -> str:
         ("Structure: `args` of `serve_app.graph:build_gateway`", GatewayArgs),
         ("Policy: `user_config` of the gateway's deployments", Policy),
         ("Local model: `args` of `serve_app.deployments.model_app:build_model`", ModelArgs),
+        (
+            "Classifier: `args` of `serve_app.deployments.classifier_app:build_classifier`",
+            ClassifierArgs,
+        ),
     ):
         parts.append(f"## {title}\n")
         parts += _sections(model, "", set())

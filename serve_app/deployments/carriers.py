@@ -18,6 +18,10 @@ from serve_app.deployments.hop import HopFailed, Send
 FAILURES = (RayError, RayServeException, grpc.RpcError)
 """Whatever a handle raises when the other side did not do its work."""
 
+_NEWS_S = 1.0
+"""So long a new handle may take to be told of running replicas; what asks first would otherwise
+find none, whatever runs."""
+_LOOK_S = 0.005
 
 _METHODS: Final[dict[Endpoint, str]] = {"chat": "chat_raw", "embeddings": "embed_raw"}
 """What answers a request at `LocalModel`."""
@@ -48,23 +52,57 @@ def hop_failed(error: BaseException) -> HopFailed:
     return HopFailed(f"{type(error).__name__}: {str(error)[:300]}", retryable=retryable)
 
 
+class LateHandle:
+    """A handle of another application, which may come up after ours, or go and come back.
+
+    Args:
+        find: gives the handle; called in a thread.
+    """
+
+    def __init__(self, find: Callable[[], DeploymentHandle]) -> None:
+        self._find = find
+        self._handle: DeploymentHandle | None = None
+        self._told_by = 0.0
+
+    async def ready(self) -> DeploymentHandle | None:
+        """The handle as soon as Serve knows a running replica behind it; None before."""
+        try:
+            handle = await self._found()
+        except (*FAILURES, KeyError):  # a KeyError: Serve knows no such application (yet)
+            return None
+        loop = asyncio.get_running_loop()
+        if not handle.is_initialized:
+            handle._init()
+            self._told_by = loop.time() + _NEWS_S
+        while not handle.running_replicas_populated():
+            if loop.time() >= self._told_by:
+                return None
+            await asyncio.sleep(_LOOK_S)
+        return handle
+
+    async def _found(self) -> DeploymentHandle:
+        if self._handle is None:
+            # Serve asks its controller and waits for the answer: not in this loop.
+            self._handle = await asyncio.to_thread(self._find)
+        return self._handle
+
+
 class ModelTransport:
     """Reaches a local model's deployment; see `backends/local_vllm.py`.
 
     Args:
-        find: gives the handle. Called late: the model's application may come up after ours.
+        find: gives the handle; see `LateHandle`.
     """
 
     def __init__(self, find: Callable[[], DeploymentHandle], where: str) -> None:
-        self._find = find
+        self._handle = LateHandle(find)
         self._where = where
-        self._handle: DeploymentHandle | None = None
 
     async def open(
         self, body: bytes, request_id: str, endpoint: Endpoint
     ) -> AsyncGenerator[bytes, None]:
         """The model's answer, piece by piece. Closing it stops the engine's work."""
-        handle = await self._ready_handle()
+        handle = await self._handle.ready()
         if handle is None:
             raise AttemptFailed("candidate", f"{self._where} is not running")
         method = handle.options(method_name=_METHODS[endpoint], stream=True)
@@ -81,21 +119,6 @@ class ModelTransport:
 
     async def health(self) -> Health:
         """Up as soon as Serve knows a running replica of the model."""
-        if await self._ready_handle() is None:
+        if await self._handle.ready() is None:
             return Health(ok=False, detail=f"{self._where} is not running (yet)")
         return Health(ok=True, detail=f"{self._where} is up")
-
-    async def _ready_handle(self) -> DeploymentHandle | None:
-        try:
-            handle = await self._found()
-        except (*FAILURES, KeyError):  # a KeyError: Serve knows no such application (yet)
-            return None
-        if not handle.is_initialized:
-            handle._init()
-        return handle if handle.running_replicas_populated() else None
-
-    async def _found(self) -> DeploymentHandle:
-        if self._handle is None:
-            # Serve asks its controller and waits for the answer: not in this loop.
-            self._handle = await asyncio.to_thread(self._find)
-        return self._handle

@@ -21,6 +21,7 @@ from serve_app.deployments import collector
 from serve_app.deployments.backend import HandleWire
 from serve_app.deployments.backend_hop import RemoteBackend
 from serve_app.deployments.carriers import ModelTransport, sender
+from serve_app.deployments.classifier_hop import classifier_app
 from serve_app.deployments.hop import RemoteStage
 from serve_app.deployments.policies import checked
 from serve_app.deployments.stage import METHODS
@@ -44,7 +45,7 @@ class Gateway:
         stages: dict[str, DeploymentHandle],
         backends: dict[str, DeploymentHandle],
     ) -> None:
-        self._maker = Maker(GatewayArgs.model_validate(args), os.environ)
+        self._maker = Maker(GatewayArgs.model_validate(args), os.environ, classifier_app)
         self._stage_handles = stages
         self._backend_handles = backends
         self._house: House | None = None

@@ -45,6 +45,7 @@ class Coalescer(Generic[In, Out]):
         max_batch: items in one call.
         max_waiting: items that may wait; beyond it callers get `Overloaded`.
         timeout_s: limit of one call.
+        stops: True: a call that nobody waits for any more is cancelled.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Coalescer(Generic[In, Out]):
         max_batch: int = 256,
         max_waiting: int = 4096,
         timeout_s: float = 10.0,
+        stops: bool = False,
     ) -> None:
         self._name = name
         self._send = send
@@ -65,6 +67,8 @@ class Coalescer(Generic[In, Out]):
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self._timeout_s = timeout_s
+        self._stops = stops
+        self._trips: set[_Trip] = set()
         self._waiting: deque[tuple[In, asyncio.Future[Out]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -80,9 +84,19 @@ class Coalescer(Generic[In, Out]):
         futures = [loop.create_future() for _ in batch]
         self._waiting.extend(zip(batch, futures, strict=True))
         self._launch(loop)
-        if len(futures) == 1:
-            return [await futures[0]]
-        return list(await asyncio.gather(*futures))
+        try:
+            if len(futures) == 1:
+                return [await futures[0]]
+            return list(await asyncio.gather(*futures))
+        except asyncio.CancelledError:
+            if self._stops:
+                self._stop_deserted(loop.time())
+            raise
+
+    def _stop_deserted(self, now: float) -> None:
+        for trip in self._trips:
+            if all(future.done() for future in trip.futures):
+                trip.limit.reschedule(now)
 
     def _launch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start a carrier while there is something to carry and one is free.
@@ -110,10 +124,12 @@ class Coalescer(Generic[In, Out]):
             return
         payload = msgspec.msgpack.encode([item for item, _ in taken])
         try:
-            outputs = self._decode(await self._send_twice(payload))
+            outputs = self._decode(await self._travel(payload, taken))
             if len(outputs) != len(taken):
                 raise HopFailed("wrong number of results", retryable=False)
         except (HopFailed, TimeoutError, msgspec.MsgspecError) as error:
+            if all(future.done() for _, future in taken):
+                return
             logger.warning("the %s stage failed: %s", self._name, error or "no answer in time")
             _fail(taken, f"the {self._name} stage does not answer")
             return
@@ -124,14 +140,34 @@ class Coalescer(Generic[In, Out]):
             if not future.done():
                 future.set_result(output)
 
-    async def _send_twice(self, payload: bytes) -> bytes:
-        async with asyncio.timeout(self._timeout_s):
+    async def _travel(
+        self, payload: bytes, taken: list[tuple[In, asyncio.Future[Out]]]
+    ) -> bytes:  # fmt: skip
+        async with asyncio.timeout(self._timeout_s) as limit:
+            trip = _Trip([future for _, future in taken], limit)
+            self._trips.add(trip)
             try:
-                return await self._send(payload)
-            except HopFailed as error:
-                if not error.retryable:
-                    raise
-                return await self._send(payload)
+                return await self._send_twice(payload)
+            finally:
+                self._trips.discard(trip)
+
+    async def _send_twice(self, payload: bytes) -> bytes:
+        try:
+            return await self._send(payload)
+        except HopFailed as error:
+            if not error.retryable:
+                raise
+            return await self._send(payload)
+
+
+class _Trip:
+    """A call under way: who waits for it, and the limit that ends it."""
+
+    __slots__ = ("futures", "limit")
+
+    def __init__(self, futures: list[asyncio.Future[Any]], limit: asyncio.Timeout) -> None:
+        self.futures = futures
+        self.limit = limit
 
 
 def _fail(taken: list[tuple[Any, asyncio.Future[Any]]], message: str) -> None:

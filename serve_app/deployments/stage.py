@@ -15,6 +15,7 @@ from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs
 from serve_app.core.errors import PolicyRejected
 from serve_app.deployments import collector
+from serve_app.deployments.classifier_hop import classifier_app
 from serve_app.deployments.policies import checked
 from serve_app.filters.base import METHODS as FILTER
 from serve_app.routing.base import METHODS as ROUTER
@@ -39,7 +40,7 @@ class StageReplica:
 
     def __init__(self, stage: str, args: dict[str, Any]) -> None:
         self._name = stage
-        self._maker = Maker(GatewayArgs.model_validate(args), os.environ)
+        self._maker = Maker(GatewayArgs.model_validate(args), os.environ, classifier_app)
         self._decoders = {
             method: msgspec.msgpack.Decoder(list[given])  # type: ignore[valid-type]
             for method, (given, _) in METHODS[stage].items()

@@ -1,47 +1,52 @@
-"""The filter stage: which rules apply to which text, in which order, and what becomes of it.
+"""The filter stage: the rules that hold, in their order, over requests and over answers.
 
-Input: length (user), then injection, then words (user and tool: what the team itself wrote is
-trusted). The first rule that blocks decides. Output: personal data, see `stream.py`.
+A request is judged as a whole: each rule reads what the one before left of it, and the first
+that blocks decides. An answer is read in pieces, and each rule holds back what it cannot decide
+yet; nothing is kept here between two pieces, so that any replica may read the next one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+import contextvars
+from collections.abc import Mapping
+from typing import TypeVar
 
-from serve_app import __version__
 from serve_app.config.policy import FilterPolicy
-from serve_app.core.types import Finding, Released, Tail, Texts, Verdict
-from serve_app.filters.clean import CleanTexts
-from serve_app.filters.injection import Detector
-from serve_app.filters.normalize import fold, original_ranges
-from serve_app.filters.stream import filter_tail
-from serve_app.filters.words import Lexicon, Span
+from serve_app.core.types import Released, Tail, Texts, Verdict
+from serve_app.filters.answer import release
+from serve_app.filters.asking import AskRule
+from serve_app.filters.base import Classifier
+from serve_app.filters.making import Maker
+from serve_app.filters.page import Page
+from serve_app.filters.ruleset import RuleSet
+from serve_app.filters.selection import Selection
 
-_CHECKED_ROLES = frozenset(["user", "tool", "function"])
-_REDACTED = "[REDACTED]"
-_OFF_LOOP_BYTES = 32_768
-"""A larger batch is judged in a thread; this much takes about a millisecond."""
+_OFF_LOOP_NS = 1_000_000
+"""Work that takes longer, by what rules are known to cost, is done in a thread."""
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
-Counts = Counter[tuple[str, str]]
-"""How often a rule was met, by (rule, action)."""
 
 
 class FilterStage:
     """Implements `filters.base.Filter` for one policy at a time.
 
+    Args:
+        environ: where the keys of rules are.
+        classifiers: models that rules may ask, by `source`.
+
     Raises:
-        PolicyRejected: a word list of the policy cannot be used; says which and why.
+        PolicyRejected: a rule of the policy cannot be used; says which and why.
     """
 
-    def __init__(self, policy: FilterPolicy) -> None:
-        self._detector = Detector()
-        self._rules = _Rules(policy, self._detector)
+    def __init__(
+        self,
+        policy: FilterPolicy,
+        environ: Mapping[str, str] | None = None,
+        classifiers: Mapping[str, Classifier] | None = None,
+    ) -> None:
+        self._maker = Maker(environ or {}, classifiers or {})
+        self.reconfigure(policy)
 
     def reconfigure(self, policy: FilterPolicy) -> None:
         """Judge by another policy from the next batch on.
@@ -49,151 +54,107 @@ class FilterStage:
         Raises:
             PolicyRejected: as the constructor; the policy before stays.
         """
-        self._rules = _Rules(policy, self._detector)
+        self._rules = RuleSet(policy, self._maker.rules(policy))
 
     async def check_input(self, batch: list[Texts]) -> list[Verdict]:
         rules = self._rules
-        names = [rules.clean.name(item) for item in batch]
-        known = [name is not None and name in rules.clean for name in names]
-        waiting = [item for item, is_known in zip(batch, known, strict=True) if not is_known]
-        size = sum(_size(text) for item in waiting for text in item.texts)
-        judged = iter(await _apply(rules.judge, waiting, size))
-        verdicts = [rules.allow if is_known else next(judged) for is_known in known]
-        for name, verdict in zip(names, verdicts, strict=True):
-            if name is not None and verdict is rules.allow:
-                rules.clean.add(name)
-        return verdicts
+        readings = [_Reading(item, rules.selected(item.tenant, item.path)) for item in batch]
+        waiting = [reading for reading in readings if not reading.is_over]
+        while waiting:
+            await _read(waiting)
+            await _ask(waiting)
+            waiting = [reading for reading in waiting if not reading.is_over]
+        return [reading.verdict() for reading in readings]
 
     async def check_output(self, batch: list[Tail]) -> list[Released]:
-        size = sum(_size(tail.held) + _size(tail.new) for tail in batch)
-        return await _apply(self._rules.release, batch, size)
+        rules = self._rules
+        pairs = [(rules.selected(tail.tenant, tail.path), tail) for tail in batch]
+        work_ns = sum([_size(tail.new) * one.answer_ns[tail.place] for one, tail in pairs])
+        if work_ns <= _OFF_LOOP_NS:
+            return [release(one, tail) for one, tail in pairs]
+        return await asyncio.to_thread(lambda: [release(one, tail) for one, tail in pairs])
+
+
+class _Reading:
+    """One request on its way through the rules that hold for it."""
+
+    __slots__ = ("_name", "_next", "_selection", "is_over", "page")
+
+    def __init__(self, item: Texts, selection: Selection) -> None:
+        self.page = Page(item)
+        self._selection = selection
+        self._next = 0
+        self._name = None if selection.clean is None else selection.clean.name(item)
+        known = self._name is not None and self._name in selection.clean  # type: ignore[operator]
+        self.is_over = known or not selection.input
+
+    @property
+    def work_ns(self) -> int:
+        return sum(map(_size, self.page.texts)) * self._selection.input_ns
+
+    @property
+    def asks(self) -> AskRule | None:
+        """The rule that a model must answer now."""
+        if self.is_over:
+            return None
+        rule = self._selection.input[self._next]
+        return rule if isinstance(rule, AskRule) else None
+
+    def read(self) -> None:
+        """Go on to the end, or to the next rule that asks."""
+        rules = self._selection.input
+        while not self.is_over:
+            rule = rules[self._next]
+            if isinstance(rule, AskRule):
+                return
+            rule.read(self.page)
+            self.done()
+
+    def done(self) -> None:
+        """A rule has had its turn."""
+        self._next += 1
+        self.is_over = bool(self.page.blocked) or self._next == len(self._selection.input)
+
+    def verdict(self) -> Verdict:
+        selection = self._selection
+        verdict = self.page.verdict(selection.allow)
+        if verdict is selection.allow and self._name is not None and selection.clean is not None:
+            selection.clean.add(self._name)
+        if not self.page.blocked:
+            for leak in selection.leaks:
+                verdict = leak.guarding(verdict, self.page)
+        return verdict
+
+
+async def _read(readings: list[_Reading]) -> None:
+    if sum([reading.work_ns for reading in readings]) <= _OFF_LOOP_NS:
+        _read_all(readings)
+        return
+    await asyncio.to_thread(_read_all, readings)
+
+
+def _read_all(readings: list[_Reading]) -> None:
+    for reading in readings:
+        reading.read()
+
+
+async def _ask(readings: list[_Reading]) -> None:
+    """Ask each model once for all that have come to it, all models at the same time."""
+    asking: dict[AskRule, list[_Reading]] = {}
+    for reading in readings:
+        if (rule := reading.asks) is not None:
+            asking.setdefault(rule, []).append(reading)
+    if not asking:
+        return
+    async with asyncio.TaskGroup() as group:
+        for rule, asked in asking.items():
+            pages = [reading.page for reading in asked]
+            group.create_task(rule.ask(pages), context=contextvars.Context())
+    for asked in asking.values():
+        for reading in asked:
+            reading.done()
 
 
 def _size(text: str) -> int:
     """About the bytes of the text in UTF-8, without encoding it."""
     return len(text) if text.isascii() else 3 * len(text)
-
-
-async def _apply(rule: Callable[[Item], Result], batch: list[Item], size: int) -> list[Result]:
-    if size <= _OFF_LOOP_BYTES:
-        return [rule(item) for item in batch]
-    return await asyncio.to_thread(lambda: [rule(item) for item in batch])
-
-
-class _Text(NamedTuple):
-    place: int
-    sent: str
-    folded: str
-
-
-class _Rules:
-    """Everything one policy decides. What it decides never changes, so threads may share it."""
-
-    def __init__(self, policy: FilterPolicy, detector: Detector) -> None:
-        self._policy = policy
-        self._detector = detector
-        self._lexicon = Lexicon(policy.words if policy.enabled else ())
-        self._digest = self._named() if policy.enabled else ""
-        self.allow = Verdict(rules=self._digest)
-        """Nothing was found."""
-        self.clean = CleanTexts()
-
-    def _named(self) -> str:
-        """Changes with whatever decides what is let through: policy, words, our own patterns."""
-        parts = (__version__, self._policy.model_dump_json(), self._lexicon.digest)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-    def judge(self, item: Texts) -> Verdict:
-        """Apply the input rules to the texts of one request."""
-        if not self._policy.enabled:
-            return self.allow
-        if self._is_too_long(item):
-            return _blocked("input_length", Counter({("input_length", "block"): 1}))
-        texts = [
-            _Text(i, text, fold(text))
-            for i, (text, role) in enumerate(zip(item.texts, item.roles, strict=True))
-            if role in _CHECKED_ROLES
-        ]
-        counts: Counts = Counter()
-        if self._is_injection(texts, counts):
-            return _blocked("injection", counts)
-        return self._judge_words(item, texts, counts)
-
-    def release(self, tail: Tail) -> Released:
-        """Apply the output rules to one piece of an answer."""
-        if not self._policy.enabled or self._policy.output_pii == "off":
-            return Released(tail.held + tail.new, "")
-        released = filter_tail(tail, self._policy.output_pii)
-        released.rules = self._digest
-        return released
-
-    def _is_too_long(self, item: Texts) -> bool:
-        limit = self._policy.max_input_chars
-        return limit is not None and any(
-            role == "user" and len(text) > limit
-            for text, role in zip(item.texts, item.roles, strict=True)
-        )
-
-    def _is_injection(self, texts: Iterable[_Text], counts: Counts) -> bool:
-        """Count the signals of texts that reach the threshold; True if that blocks."""
-        action = self._policy.injection
-        if action == "off":
-            return False
-        reached = False
-        for text in texts:
-            score = self._detector.score(text.sent, text.folded)
-            if score.total >= self._policy.injection_threshold:
-                reached = True
-                counts.update((f"injection:{name}", action) for name in score.signals)
-        return reached and action == "block"
-
-    def _judge_words(self, item: Texts, texts: Iterable[_Text], counts: Counts) -> Verdict:
-        redacted: dict[int, str] = {}
-        blocking: set[int] = set()
-        for text in texts:
-            hide: list[Span] = []
-            for number, spans in self._lexicon.search(text.folded).items():
-                words = self._lexicon.lists[number]
-                counts[f"words:{words.name}", words.action] += len(spans)
-                if words.action == "block":
-                    blocking.add(number)
-                elif words.action == "redact":
-                    hide += spans
-            if hide:
-                redacted[text.place] = _redact(text, hide)
-        if blocking:
-            return _blocked(f"words:{self._lexicon.lists[min(blocking)].name}", counts)
-        if not redacted:
-            if not counts:
-                return self.allow
-            return Verdict(findings=_findings(counts), rules=self._digest)
-        replaced = tuple(redacted.get(i, text) for i, text in enumerate(item.texts))
-        return Verdict("redact", "", _findings(counts), replaced, self._digest)
-
-
-def _blocked(rule: str, counts: Counts) -> Verdict:
-    return Verdict("block", rule, _findings(counts))
-
-
-def _findings(counts: Counts) -> tuple[Finding, ...]:
-    return tuple(Finding(rule, action, count) for (rule, action), count in counts.items())
-
-
-def _redact(text: _Text, spans: list[Span]) -> str:
-    parts: list[str] = []
-    position = 0
-    for start, end in _merged(original_ranges(text.sent, text.folded, spans)):
-        parts += text.sent[position:start], _REDACTED
-        position = end
-    return "".join(parts) + text.sent[position:]
-
-
-def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The ranges in order, those that overlap made one."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(ranges):
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged

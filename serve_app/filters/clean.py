@@ -26,13 +26,13 @@ class CleanTexts:
         self._names: OrderedDict[Name, None] = OrderedDict()
 
     def name(self, item: Texts) -> Name | None:
-        """By which texts are known, with their roles; None: they are too long to be."""
+        """By which texts are known, with their places; None: they are too long to be."""
         if sum(map(len, item.texts)) > _MAX_CHARS:
             return None
         digest = hashlib.blake2b(digest_size=16)
-        for role, text in zip(item.roles, item.texts, strict=True):
+        for place, text in zip(item.places, item.texts, strict=True):
             said = text.encode("utf-8", "surrogatepass")
-            digest.update(b"%s %d " % (role.encode("utf-8", "surrogatepass"), len(said)))
+            digest.update(b"%s %d " % (place.encode(), len(said)))
             digest.update(said)
         return digest.digest()
 

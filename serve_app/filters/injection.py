@@ -1,32 +1,32 @@
-"""Prompt injection: signals are weighed, no single word condemns a text.
+"""Prompt injection and jailbreak: signals are weighed, no single word condemns a text.
 
-Looks at the folded text and at what is hidden in it: text in Unicode tag characters and one
-layer of Base64. This is a first sieve, not proof: a paraphrase passes it.
+Looks at the folded text and at what is hidden in it (`hidden.py`). Where a text stands matters:
+orders to an assistant weigh more in what tools bring, and all of it weighs less in what the model
+said before. What is quoted or reported counts less (`mention.py`). Weak signals add up within two
+neighbouring passages only: far apart in a long document they mean nothing. This is a first sieve, not
+proof: a paraphrase passes it.
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-import re2
-
-from serve_app.filters.normalize import encodable, fold, hidden_text
-from serve_app.filters.signals import Signal
+from serve_app.config.policy import Where
+from serve_app.filters.hidden import Layer, layers
+from serve_app.filters.mention import MENTIONED, MOST_MENTIONED, split_mentions
+from serve_app.filters.normalize import fold
+from serve_app.filters.phrasebook import Phrasebook, Rule
+from serve_app.filters.sentences import passages, sentences
+from serve_app.filters.signals import Language
 from serve_app.filters.signals_en import ENGLISH
 from serve_app.filters.signals_zh import CHINESE
 
-_BASE64 = r"[A-Za-z0-9+/_\-]{24,}"
-_URL_SAFE = str.maketrans("-_", "+/")
-_MAX_ENCODED_RUNS = 256
-_MAX_ENCODED_CHARS = 16_384
-_MAX_BROKEN_CHARS = 2
-"""A cut at the limit breaks a character; bytes that are no text give many broken ones."""
-_CONCEALED = 0.5
-"""Weight of a signal being in a hidden layer at all."""
-_PART_CHARS, _OVERLAP_CHARS = 4096, 512
-"""Weak signals add up within a part only: far apart in a long document they mean nothing."""
+_FACTORS: Mapping[Where, float] = {"history": 0.7, "output": 0.7, "system": 0.5}
+"""The model's own words and the team's: both speak of rules without attacking them."""
+_DATA = frozenset[Where](["tool_results", "tool_arguments"])
+
+Weights = dict[str, float]
 
 
 class Score(NamedTuple):
@@ -39,65 +39,97 @@ _NOTHING = Score(0.0, ())
 
 
 class Detector:
-    """Scores texts by `signals`. Compiled once; holds nothing of what it saw."""
+    """Scores texts by the signals of `languages`. Compiled once; holds nothing of what it saw."""
 
-    def __init__(self, signals: tuple[Signal, ...] = ENGLISH + CHINESE) -> None:
-        options = _options()
-        self._signals = signals
-        self._set = re2.Set.SearchSet(options)
-        for signal in signals:
-            self._set.Add(signal.pattern)
-        self._set.Compile()
-        self._encoded = re2.compile(_BASE64, options)
-        self._set.Match("")  # builds the automaton's start now, not in the first request
+    def __init__(self, languages: Iterable[Language] = (ENGLISH, CHINESE)) -> None:
+        self._book = Phrasebook(languages)
+        self._book.rules("")  # builds the automaton's start now
 
-    def score(self, text: str, folded: str) -> Score:
-        """The score of the worst part of `text`, whose `fold` is `folded`."""
-        worst = max((self._weigh(part) for part in _parts(folded)), default=_NOTHING)
-        for hidden in self._hidden(text):
-            inside = max((self._weigh(part) for part in _parts(fold(hidden))), default=_NOTHING)
-            if inside.total > 0:
-                concealed = Score(inside.total + _CONCEALED, (*inside.signals, "concealed"))
-                worst = max(worst, concealed)
+    def score(self, text: str, folded: str, where: Where = "input") -> Score:
+        """The score of the worst part of `text`, whose `fold` is `folded`.
+
+        Args:
+            where: what the text is in its request, or `output` for an answer.
+        """
+        worst = self._worst(folded, where, 0.0)
+        for layer in layers(text, folded):
+            inner = layer.text if layer.form == "folded" else fold(layer.text)
+            found = self._worst(inner, where, _concealment(layer, where))
+            worst = max(worst, found)
         return worst
 
-    def _weigh(self, folded: str) -> Score:
-        numbers = self._set.Match(folded)
-        if not numbers:
-            return _NOTHING
-        weights = {self._signals[n].name: self._signals[n].weight for n in numbers}
-        names = sorted(weights, key=lambda name: -weights[name])
-        return Score(round(sum(weights.values()), 3), tuple(names))
+    def _worst(self, folded: str, where: Where, bonus: float) -> Score:
+        """The score of one layer; `bonus` is what it counts that it was hidden."""
+        if "**" in folded:  # emphasis of Markdown, in the middle of sentences
+            folded = folded.replace("**", "")
+        factor = _FACTORS.get(where, 1.0)
+        worst = _NOTHING
+        before: Weights = {}
+        for passage in passages(folded):
+            found = self._weights(passage, where in _DATA)
+            if found:
+                worst = max(worst, _score(_both(before, found), bonus, factor))
+            before = found
+        return worst
 
-    def _hidden(self, text: str) -> Iterator[str]:
-        if tagged := hidden_text(text):
-            yield tagged
-        runs = self._encoded.finditer(encodable(text))
-        for _, run in zip(range(_MAX_ENCODED_RUNS), runs, strict=False):
-            if decoded := _decoded(run.group()):
-                yield decoded
+    def _weights(self, passage: str, is_data: bool) -> Weights:
+        """The signals of a passage: of its sentences, and of what it quotes."""
+        rules = self._book.rules(passage)
+        if not rules:
+            return {}
+        weights = self._of_sentences(passage, rules, is_data)
+        if not weights:
+            return weights
+        said, quotes = split_mentions(passage)
+        if quotes:
+            weights = self._of_sentences(said, rules, is_data)
+            self._add_quotes(weights, quotes, rules, is_data)
+        return weights
+
+    def _of_sentences(self, passage: str, rules: tuple[Rule, ...], is_data: bool) -> Weights:
+        weights: Weights = {}
+        for sentence in sentences(passage):
+            if found := self._book.signals(sentence, rules, is_data):
+                factor = MENTIONED if self._book.is_report(sentence) else 1.0
+                _merge(weights, found, factor)
+        return weights
+
+    def _add_quotes(
+        self, weights: Weights, quotes: Iterable[str], rules: tuple[Rule, ...], is_data: bool
+    ) -> None:
+        """Add what is in quotations; all of them together count only so much."""
+        quoted: Weights = {}
+        for quote in quotes:
+            for sentence in sentences(quote):
+                _merge(quoted, self._book.signals(sentence, rules, is_data), MENTIONED)
+        total = sum(quoted.values())
+        if total > 0:
+            _merge(weights, quoted, min(1.0, MOST_MENTIONED / total))
 
 
-def _parts(folded: str) -> Iterator[str]:
-    if len(folded) <= _PART_CHARS:
-        yield folded
-        return
-    for start in range(0, len(folded) - _OVERLAP_CHARS, _PART_CHARS - _OVERLAP_CHARS):
-        yield folded[start : start + _PART_CHARS]
+def _merge(into: Weights, found: Mapping[str, float], factor: float) -> None:
+    for name, weight in found.items():
+        value = weight * factor
+        if abs(value) > abs(into.get(name, 0.0)):
+            into[name] = value
 
 
-def _decoded(run: str) -> str:
-    """The text that `run` is Base64 of; empty if it is not Base64 of text."""
-    run = run[:_MAX_ENCODED_CHARS].translate(_URL_SAFE)
-    if len(run) % 4 == 1:
-        run = run[:-1]
-    content = base64.b64decode(run + "=" * (-len(run) % 4))
-    text = content.decode("utf-8", "replace")
-    return text if text.count("\ufffd") <= _MAX_BROKEN_CHARS else ""
+def _both(before: Weights, found: Weights) -> Weights:
+    if not before:
+        return found
+    both = dict(before)
+    _merge(both, found, 1.0)
+    return both
 
 
-def _options() -> re2.Options:
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 32 << 20
-    return options
+def _score(weights: Weights, bonus: float, factor: float) -> Score:
+    total = sum(weights.values())
+    if total <= 0:
+        return _NOTHING
+    found = {**weights, "concealed": bonus} if bonus else weights
+    names = sorted(found, key=lambda name: (-found[name], name))
+    return Score(round((total + bonus) * factor, 3), tuple(names))
+
+
+def _concealment(layer: Layer, where: Where) -> float:
+    return layer.weight_in_data if where in _DATA else layer.weight

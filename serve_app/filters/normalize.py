@@ -1,16 +1,14 @@
 """One form for many spellings: what the input rules look at instead of the text as sent.
 
 `fold` undoes compatibility forms (full-width, ligatures), accents, case, invisible characters,
-look-alike letters, letters spaced out one by one and separators between Han characters. Word
-lists are folded the same way. `original_ranges` leads from the folded text back to the text as
-sent, so that a redaction there is exact.
+look-alike letters, letters spaced out one by one and separators between Han characters. Where it
+must be known which part of the text was found, `readings` does the same with a way back.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
 
 import re2
 
@@ -22,7 +20,9 @@ _INVISIBLE = re.compile(
     f"\ufff9-\ufffb\U000e0000-\U000e0fff{_SURROGATES}]+"
 )
 _ASCII_INVISIBLE = dict.fromkeys([*range(9), 0x0B, *range(0x0E, 0x1C), 0x7F])
-_ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
+_ACCENTS = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+)
 
 _LOOK_ALIKES = {
     "a": "аɑαᴀ",
@@ -67,13 +67,16 @@ _SKELETON = str.maketrans(_skeleton_table())
 # Where all of them are, as few ranges: a set of single characters takes 7 times as long.
 _MAY_LOOK_ALIKE = re.compile("[\x80-\u1fff\ua730-\ua7ff\U0001f150-\U0001f1ff]+")
 
-_HAN = "\u3400-\u9fff\U00020000-\U000323af"
-_BETWEEN_HAN = re.compile(rf"[ .*_·•|/\\~^+=-]{{1,3}}(?=[{_HAN}])")
-_IS_HAN = re.compile(f"[{_HAN}]")
+HAN = "\u3400-\u9fff\U00020000-\U000323af"
+HAN_SEPARATORS = r" .*_·•|/\\~^+=-"
+_BETWEEN_HAN = re.compile(rf"[{HAN_SEPARATORS}]{{1,3}}(?=[{HAN}])")
+_IS_HAN = re.compile(f"[{HAN}]")
+SEPARATORS = " ._*|~-"
+"""What letters are spaced out with."""
 _SPACED_SEEN = re2.compile(r"(?:^|[^a-z0-9])[a-z](?:[ ._*|~-][a-z]){3,}(?:[^a-z0-9]|$)")
 # Where one word is spaced out, so are the short ones beside it ("a l l").
 _SPACED = re.compile(r"(?<![a-z0-9])[a-z](?:[ ._*|~-][a-z])+(?![a-z0-9])")
-_SPACING = str.maketrans("", "", " ._*|~-")
+_SPACING = str.maketrans("", "", SEPARATORS)
 
 # The commonest letters in tag characters: finding none in a text without any character of that
 # size takes no time, and no sentence does without them.
@@ -83,11 +86,16 @@ _HIDDEN_TEXT = re.compile("[\U000e0020-\U000e007e]{8,}")
 
 def fold(text: str) -> str:
     """The text in its one form: lower case, single spaces, no disguise."""
-    letters = _letters(text)
+    letters = plain_letters(text)
     if _SPACED_SEEN.search(letters):
         letters = _SPACED.sub(lambda m: m[0].translate(_SPACING), letters)
     folded = " ".join(letters.split())
-    return folded if folded.isascii() else _BETWEEN_HAN.sub(_join_han, folded)
+    return joined_han(folded)
+
+
+def joined_han(text: str) -> str:
+    """The text without separators (one to three) between Han characters."""
+    return text if text.isascii() else _BETWEEN_HAN.sub(_join_han, text)
 
 
 def hidden_text(text: str) -> str:
@@ -104,15 +112,7 @@ def encodable(text: str) -> str:
     return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
-def original_ranges(
-    text: str, folded: str, spans: Iterable[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Spans of `fold(text)` as spans of `text`, whole characters with their marks."""
-    places = list(_places(text, folded))
-    return [(places[start][0], places[end - 1][1]) for start, end in spans]
-
-
-def _letters(text: str) -> str:
+def plain_letters(text: str) -> str:
     """The steps that look at one character (with its marks) at a time."""
     if text.isascii():
         return text.lower().translate(_ASCII_INVISIBLE)
@@ -125,29 +125,3 @@ def _join_han(separator: re.Match[str]) -> str:
     before = separator.start() - 1
     joins = before >= 0 and _IS_HAN.match(separator.string, before)
     return "" if joins else separator[0]
-
-
-def _groups(text: str) -> Iterator[tuple[int, int]]:
-    """Ranges of a character with the marks that may combine or change places with it."""
-    start = 0
-    for i in range(1, len(text)):
-        first = unicodedata.normalize("NFKD", text[i])[:1]
-        if not unicodedata.combining(first) and not _INVISIBLE.match(text[i]):
-            yield start, i
-            start = i
-    if text:
-        yield start, len(text)
-
-
-def _places(text: str, folded: str) -> Iterator[tuple[int, int]]:
-    """For each folded character the range it came from.
-
-    The steps after `_letters` only drop separators and turn white space into one space, so the
-    folded text is found again in the letters by walking forward.
-    """
-    letters = ((c, start, end) for start, end in _groups(text) for c in _letters(text[start:end]))
-    for wanted in folded:
-        for c, start, end in letters:
-            if c == wanted or (wanted == " " and c.isspace()):
-                yield start, end
-                break

@@ -1,142 +1,80 @@
-"""Chinese signals of prompt injection; see `signals.py`. Gaps stay within a clause."""
+"""Chinese signals of prompt injection; see `signals.py`, and `cues_zh.py` for the cues."""
 
 from __future__ import annotations
 
-from serve_app.filters.signals import Signal, any_of
+from serve_app.filters.cues_zh import CHINESE_CUES
+from serve_app.filters.signals import Language, Signal
 
-
-def _gap(chars: int) -> str:
-    return f"[^,.!?;。！？；、]{{0,{chars}}}?"
-
-
-_DROP = any_of(
-    "忽略", "无视", "忽视", "忘记", "忘掉", "忘了", "(?:不要|不必|不用)理会", "不用管", "别管",
-    "抛开", "抛弃", "丢弃", "跳过", "绕过", "(?:不要|不再|停止|无需)(?:遵守|遵循|服从)",
-    "推翻", "覆盖", "清除",
-)  # fmt: skip
-_EARLIER = any_of(
-    "之前", "先前", "此前", "以前", "以上", "上面", "上述", "前面", "前述", "所有", "全部",
-    "一切", "任何", "原有", "原来", "原始", "系统", "你的", "既定",
-)  # fmt: skip
-_ORDERS = any_of(
-    "指令", "指示", "提示词", "提示语", "系统提示", "规则", "设定", "限制", "约束", "命令",
-    "准则", "守则", "规定", "prompt",
-)  # fmt: skip
-_SHOW = any_of(
-    "输出", "显示", "告诉我", "说出", "泄露", "透露", "打印", "展示", "复述", "重复", "给我看",
-    "公开", "列出", "写出", "发给我", "翻译", "揭示", "念出",
-)  # fmt: skip
-_HIDDEN_ORDERS = any_of(
-    "(?:系统|初始|原始|隐藏|内部|开发者)的?(?:指令|提示|消息|设定|规则)", "提示词", "提示语",
-    "指令", "prompt",
-)  # fmt: skip
-_YOURS = any_of("你的", "你所有的", "你收到的", "你被设定的", "你得到的", "你完整的")
-_LIMITS = any_of(
-    "限制", "约束", "审查", "道德", "伦理", "规则", "安全策略", "内容政策", "过滤", "安全准则",
-    "束缚",
-)  # fmt: skip
-_PRIVATE = any_of("对话", "聊天记录", "密钥", "密码", "凭证", "令牌", "用户数据", "api ?key")
-_SEND = any_of("发送", "上传", "转发", "泄露", "提交", "外传")
-
-CHINESE: tuple[Signal, ...] = (
-    Signal("override", 1.0, f"{_DROP}{_gap(8)}{_EARLIER}{_gap(10)}{_ORDERS}"),
-    Signal(
-        "orders_void",
-        1.0,
-        f"(?:之前|先前|此前|以前|以上|原来|原有|原始|系统){_gap(4)}{_ORDERS}{_gap(4)}"
-        "(?:作废|失效|无效|不算|不再有效|被取消)",
-    ),
-    Signal(
-        "override_said",
-        0.7,
-        "(?:忽略|无视|忘记|忘掉|忘了)掉?(?:之前|以上|上面|前面|先前|此前)的?(?:所有|一切|全部)?的?"
-        "(?:内容|对话|话|要求|东西)",
-    ),
-    Signal(
-        "reveal_yours",
-        1.0,
-        f"{_SHOW}{_gap(8)}{_YOURS}{_gap(8)}{_HIDDEN_ORDERS}"
-        f"|[把将]{_YOURS}{_gap(8)}{_HIDDEN_ORDERS}{_gap(10)}"
-        "(?:发|告诉|输出|打印|写|说|显示|给我|复述|重复|贴|翻译|展示|列)",
-    ),
-    Signal(
-        "reveal_system_prompt",
-        0.6,
-        f"(?:输出|泄露|透露|打印|复述|重复|公开|念出){_gap(6)}"
-        "(?:系统|初始|隐藏|完整|原始|内部)的?(?:提示|指令|设定|prompt)",
-    ),
-    Signal(
-        "reveal_above",
-        1.0,
-        f"(?:重复|复述|输出|打印|翻译|逐字){_gap(6)}(?:以上|上面|上述|前面|此前)的?"
-        "(?:所有|全部|一切)?的?(?:文字|内容|文本)[^。！？]{0,8}?"
-        "(?:逐字|一字不差|原封不动|不要遗漏|代码块|从.?你是)",
-    ),
-    Signal("ask_yours", 0.5, f"你的{_HIDDEN_ORDERS}词?(?:是|有|都)(?:什么|哪些|啥)"),
-    Signal(
-        "unrestricted_role",
-        1.0,
-        "(?:你是|你现在是|你将是|扮演|假装|假设你|充当|模拟|成为|想象你|作为)[^.!?。！？]*"
-        "(?:没有|不受|无|摆脱|去除|突破|不遵守|无需遵守)(?:任何|一切|所有)?的?"
-        f"{_gap(6)}{_LIMITS}",
-    ),
-    Signal(
-        "known_jailbreak",
-        1.0,
-        f"(?:进入|开启|启用|启动|切换到|激活|打开){_gap(4)}(?:dan|越狱|上帝|无限制|不受限)模式"
-        "|(?:越狱|上帝|无限制|dan)模式已?(?:开启|启用|激活|启动)|你(?:现在)?就?是dan",
-    ),
-    Signal(
-        "developer_mode",
-        0.7,
-        f"(?:你(?:现在)?已?(?:处于|进入)|切换到|开启|激活){_gap(4)}(?:开发者|调试|维护|管理员)模式",
-    ),
-    Signal(
-        "drop_limits",
-        0.6,
-        f"(?:解除|突破|绕过|关闭|无视|取消|去掉|移除|摆脱){_gap(4)}"
-        f"(?:你的|自身的?|模型的?|ai的?){_gap(6)}{_LIMITS}",
-    ),
-    Signal(
-        "no_limits", 0.5, "(?:不受|没有|无|不要有)(?:任何|一切)的?(?:限制|约束|审查|道德|过滤|顾虑)"
-    ),
-    Signal("never_refuse", 0.5, "(?:不许|不能|不得|不要)拒绝"),
-    Signal("you_are_free", 0.5, "你(?:现在|已经)?(?:自由|解放)了"),
-    Signal(
-        "new_orders", 0.5, "(?:新的?|最新的?|真正的?)(?:系统)?(?:指令|任务|指示|规则)(?:如下|是|:)"
-    ),
-    Signal("new_task", 0.5, "你(?:现在)?的新(?:任务|角色|身份|目标)(?:是|:)"),
-    Signal("from_now_on", 0.3, "从(?:现在|此刻|这一刻|今)(?:开始|起),?你"),
-    Signal("obey_me", 0.4, "只(?:听|服从|听从)我的?"),
-    Signal(
-        "fake_markers",
-        0.6,
-        r"[\[【<(](?:系统|管理员|开发者)(?:消息|提示|指令|通知)?[\]】>)]|系统(?:指令|消息|覆盖) ?:",
-    ),
-    Signal(
-        "addressed_to_ai",
-        0.5,
-        "(?:如果|若|假如)你是(?:一个)?(?:ai|人工智能|大模型|语言模型|助手|智能体)"
-        "|[致告请](?:所有|各位)?(?:ai|大模型|语言模型|智能体)(?:助手)?[:,注]",
-    ),
-    Signal(
-        "hide_from_user",
-        0.6,
-        "(?:不要|别|不得|切勿|无需)(?:告诉|告知|通知|提醒|让|向|对)(?:用户|使用者|客户)",
-    ),
-    Signal("exfiltrate", 0.6, f"{_SEND}{_gap(20)}{_PRIVATE}|{_PRIVATE}{_gap(10)}{_SEND}[到至给]"),
-    Signal("obey_encoded", 0.6, f"(?:解码|解密){_gap(20)}(?:执行|遵循|照做|按照|服从)"),
-    Signal(
-        "about_injection",
-        -0.5,
-        "(?:什么是|如何|怎么|怎样|为什么|解释|介绍|防范|防止|防御|检测|识别|避免|举例|论文|文章)"
-        "[^。！？!?]*(?:注入|越狱|攻击|这句话|这类|这样的)"
-        "|(?:注入|越狱)(?:攻击)?[^。！？!?]*(?:防范|防御|检测|原理|是什么)",
-    ),
-    Signal(
-        "quoted",
-        -0.5,
-        '[^\\s"“‘「『《][:,]? ?["“‘「『《](?:请|现在)?(?:忽略|无视|忘记|输出|泄露)'
-        '[^"”’」』》]*["”’」』》]',
-    ),
+_SIGNALS = (
+    # Overriding what was ordered
+    Signal("override", 1.0, ("override",)),
+    Signal("override_rules", 0.7, ("override_rules",), 0.4),
+    Signal("override_rules", 0.5, ("drop", "own_orders"), 0.4),
+    Signal("orders_void", 1.0, ("void", "own_orders")),
+    Signal("override_said", 0.8, ("drop_said",)),
+    Signal("override_mine", -0.6, ("drop", "mine")),
+    Signal("drop_limits", 0.6, ("lift",)),
+    # Getting at what is hidden
+    Signal("reveal_yours", 1.0, ("show", "their_secret")),
+    Signal("reveal_system_prompt", 0.6, ("show_strict",)),
+    Signal("reveal_above", 1.0, ("above_text",)),
+    Signal("ask_told", 1.0, ("told",)),
+    Signal("reveal_secret", 0.5, ("show", "secret_word")),
+    # Roles without limits
+    Signal("unrestricted_role", 1.0, ("role", "unlimited")),
+    Signal("no_limits", 0.5, ("unlimited_near",), 0.4),
+    Signal("known_jailbreak", 1.0, ("known_persona",)),
+    Signal("developer_mode", 0.7, ("developer_mode",), 0.5),
+    Signal("two_answers", 1.0, ("two_answers", "unbound_two")),
+    Signal("you_are_free", 0.6, ("free_now",)),
+    Signal("persona_elder", 1.0, ("elder", "harm")),
+    Signal("hypothetical", 1.0, ("framing", "off_world")),
+    Signal("hypothetical", 0.8, ("framing", "unlimited")),
+    Signal("hypothetical", 1.0, ("unlimited", "harm", "in_detail")),
+    Signal("hypothetical_harm", 0.6, ("framing", "harm", "in_detail")),
+    # No refusing
+    Signal("never_refuse", 0.6, ("never_refuse",), 0.4),
+    Signal("no_caveats", 0.5, ("no_caveats",), 0.3),
+    Signal("no_ai_talk", 0.7, ("no_ai_talk",)),
+    Signal("no_sorry", 0.5, ("no_sorry",), 0.3),
+    Signal("comply_all", 0.6, ("comply_all",), 0.4),
+    Signal("speak_freely", 0.4, ("freely",), 0.2),
+    Signal("threat", 0.5, ("threat", "never_refuse")),
+    # Words put in its mouth
+    Signal("prefix", 1.0, ("begin", "yes_words")),
+    Signal("fake_turn", 0.6, ("fake_turn",)),
+    Signal("open_turn", 0.4, ("open_turn", "user_turn")),
+    Signal("fake_turns", 0.5, ("fake_turn", "user_turn")),
+    # Hidden and encoded
+    Signal("obey_encoded", 1.0, ("decode", "obey")),
+    Signal("evade", 1.0, ("evade",)),
+    Signal("acrostic", 1.0, ("acrostic", "obey")),
+    # Fake messages
+    Signal("fake_system", 0.6, ("fake_markers",), 0.5),
+    Signal("granted", 0.6, ("granted",)),
+    Signal("verified", 0.4, ("verified",)),
+    Signal("give_away", 0.4, ("give_away",)),
+    Signal("new_orders", 0.6, ("new_orders",)),
+    Signal("new_task", 0.6, ("new_task",)),
+    Signal("from_now_on", 0.3, ("from_now_on",)),
+    Signal("obey_me", 0.5, ("obey_me",)),
+    # Orders inside of data
+    Signal("addressed_to_ai", 0.4, ("to_ai",), 0.5),
+    Signal("orders_to_ai", 0.4, ("to_ai", "demand"), 0.6),
+    Signal("addressed_to_ai", 0.1, ("ai_must",), 0.3),
+    Signal("orders_to_ai", 0.2, ("ai_must", "demand"), 0.4),
+    Signal("hide_from_user", 0.4, ("hide",), 0.6),
+    Signal("exfiltrate", 0.7, ("send", "private", "address"), 0.9),
+    Signal("ignore_user", 0.6, ("ignore_user",), 1.0),
+    Signal("user_agreed", 0.2, ("user_agreed",), 0.6),
+    Signal("pay", 0.1, ("pay",), 0.4),
+    Signal("tool_call", 0.1, ("tool_call", "demand"), 0.5),
+    Signal("shell", 0.0, ("shell", "demand"), 0.6),
+    Signal("favour", 0.1, ("favour", "demand"), 0.5),
+    Signal("say_exactly", 0.2, ("say_exactly",), 0.5),
+    Signal("remember", 0.2, ("remember",), 0.5),
+    Signal("render", 0.2, ("render",), 0.4),
 )
+_REPORTS = (("about", "reported"), ("about", "question"))
+
+CHINESE = Language(CHINESE_CUES, _SIGNALS, _REPORTS)

@@ -1,131 +1,114 @@
-"""Filters an answer while it arrives: whatever the pieces, the same text comes out.
+"""One rule along a text: whatever the pieces it comes in, the same text goes out.
 
-Only the end of the text that could still become part of an e-mail address or phone number is
-held back: the last unbroken run of characters such things are made of, and before it the groups
-of digits that single spaces join to it. So a cut never has a match across it, nor a character
-that a match depends on, and the filtered parts put together are the filtered whole.
-
-A run that never ends is cut after all, at a place that depends on the run alone.
+What a finder calls undecided is held back until more of the text, or its end, decides it; the
+rest goes on at once. A whole text is a stream of one piece, so that input and output are read by
+the same code.
 """
 
 from __future__ import annotations
 
-import re
-import string
-from collections import Counter
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-import re2
+from serve_app.filters import escapes
+from serve_app.filters.base import Finder, Match
 
-from serve_app.core.types import Finding, Released, Tail
-from serve_app.filters.patterns import LONGEST_PHONE, REPLACEMENT, ZERO_WIDTH, Match, find, plain
-
-Action = Literal["redact", "flag"]
-
-WINDOW = 512
-"""Characters of an unbroken run that are looked at before its first part goes out."""
-PIECE = 4096
-"""Characters looked at in one step; a longer text is the stream of its pieces."""
-_FORCED_CUT = 256
-
-_RUN = string.ascii_letters + string.digits + "._%+-@/#()" + ZERO_WIDTH
-_WIDE_RUN = "".join(chr(ord(c) + 0xFEE0) for c in _RUN if c.isascii())
-_RUN_AS_SENT = _RUN + _WIDE_RUN + "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63"
-_LONG_RUN = re2.compile(f"[{re2.escape(_RUN)}]{{{WINDOW}}}")
-_SUSPECT = re.compile("[0-9@０-９＠]")
-_BEFORE_SPACE = frozenset(string.digits + ")")
-_AFTER_SPACE = frozenset(["", "(", *string.digits])
+Replace = Callable[[str, str], str]
+"""A kind and the text that was found, to what stands in its place. In arguments of tool calls it
+must hold neither quotes nor backslashes."""
 
 
-def filter_tail(tail: Tail, action: Action) -> Released:
-    """Filter what can be decided of `held + new` and hold the rest."""
-    text = tail.held + tail.new
-    if not _SUSPECT.search(text):
-        cut = len(text) if tail.final else len(text.rstrip(_RUN_AS_SENT))
-        if len(text) - cut < WINDOW:
-            return Released(text[:cut], text[cut:])
-    matches, cut = _decide(plain(text), tail.final)
-    if not matches:
-        return Released(text[:cut], text[cut:])
-    counts = Counter(match.kind for match in matches)
-    findings = tuple(Finding(f"pii:{kind}", action, n) for kind, n in sorted(counts.items()))
-    if action == "flag":
-        return Released(text[:cut], text[cut:], False, findings)
-    return Released(_redacted(text[:cut], matches), text[cut:], True, findings)
+class Step(NamedTuple):
+    """What became of a piece."""
+
+    out: str
+    before: str
+    """Context for the next piece."""
+    held: str
+    kinds: Sequence[str] = ()
+    """Of each match that is decided."""
+    changed: bool = False
+    blocked: bool = False
+    """The text ends here, before the match."""
 
 
-def _redacted(text: str, matches: list[Match]) -> str:
-    parts: list[str] = []
-    position = 0
-    for match in matches:
-        parts += text[position : match.start], REPLACEMENT[match.kind]
-        position = match.end
-    parts.append(text[position:])
-    return "".join(parts)
+class Span(NamedTuple):
+    """What a rule does with the ranges that its finder finds."""
 
+    finder: Finder
+    replace: Replace | None = None
+    """None: the text stays as it is."""
+    blocks: bool = False
 
-def _decide(text: str, final: bool) -> tuple[list[Match], int]:
-    """The matches of the decided part of `text`, and where that part ends."""
-    matches: list[Match] = []
-    cut = 0
-    for end in range(PIECE, len(text) + PIECE, PIECE):
-        last = end >= len(text)
-        found, length = _decide_piece(text[cut:end], final and last)
-        matches += _moved(found, cut)
-        cut += length
-    return matches, cut
+    def step(self, before: str, held: str, new: str, *, final: bool) -> Step:
+        """Read on in a plain text."""
+        text = before + held + new if held or before else new
+        start, end = len(before), len(text)
+        if start == end:
+            return Step("", before, "")
+        finder = self.finder
+        cut = end if final else finder.undecided(text, start)
+        if cut <= start:
+            return Step("", before, text[start:])
+        found = finder.find(text, start)
+        if found and found[0].start < cut:
+            return self._apply(text, start, cut, found)
+        return Step(text[start:cut], text[max(0, cut - finder.before) : cut], text[cut:])
 
+    def _apply(self, text: str, start: int, cut: int, found: list[Match]) -> Step:
+        parts: list[str] = []
+        kinds: list[str] = []
+        position = start
+        for match in found:
+            if match.start >= cut:
+                break
+            kinds.append(match.kind)
+            cut = max(cut, match.end)
+            if self.blocks:
+                return Step(text[start : match.start], "", "", kinds, blocked=True)
+            if self.replace is not None:
+                parts.append(text[position : match.start])
+                parts.append(self.replace(match.kind, text[match.start : match.end]))
+                position = match.end
+        parts.append(text[position:cut])
+        before = text[max(0, cut - self.finder.before) : cut]
+        return Step("".join(parts), before, text[cut:], kinds, self.replace is not None)
 
-def _decide_piece(text: str, final: bool) -> tuple[list[Match], int]:
-    matches: list[Match] = []
-    cut = 0
-    while len(text) - cut >= WINDOW and (run := _LONG_RUN.search(text, cut)):
-        found = _moved(find(text[cut : run.end()]), cut)
-        cut = _cut_in_run(found, *run.span())
-        matches += (match for match in found if match.end <= cut)
-    found = _moved(find(text[cut:]), cut)
-    end = len(text) if final else max(cut, _undecided(text, found))
-    matches += (match for match in found if match.end <= end)
-    return matches, end
+    def step_json(self, before: str, held: str, new: str, *, final: bool) -> Step:
+        """Read on in arguments of a tool call, which stay JSON."""
+        raw = held + new
+        before = before or escapes.OUTSIDE
+        seen = escapes.shown(raw, final=final)
+        text, start = before + seen.text, len(before)
+        cut = len(text) if final else self.finder.undecided(text, start)
+        if cut <= start:
+            return Step("", before, raw)
+        found = [match for match in self.finder.find(text, start) if match.start < cut]
+        parts: list[str] = []
+        position = start
+        for match in found:
+            cut = max(cut, match.end)
+            first, last = seen.written(match.start - start), seen.written(match.end - start)
+            if self.blocks:
+                return Step(raw[:first], "", "", [match.kind], blocked=True)
+            if self.replace is not None:
+                parts.append(raw[seen.written(position - start) : first])
+                inside = escapes.is_inside(text[: match.start])
+                parts.append(self._replaced(raw[first:last], match.kind, inside=inside))
+                position = match.end
+        end = seen.written(cut - start)
+        parts.append(raw[seen.written(position - start) : end])
+        context = escapes.context(text, cut, self.finder.before)
+        changed = self.replace is not None and bool(found)
+        return Step("".join(parts), context, raw[end:], [m.kind for m in found], changed)
 
-
-def _moved(matches: list[Match], by: int) -> list[Match]:
-    if not by:
-        return matches
-    return [Match(match.kind, match.start + by, match.end + by) for match in matches]
-
-
-def _cut_in_run(matches: list[Match], start: int, end: int) -> int:
-    """Where to cut a run that is too long: beside a match that is in the way.
-
-    One that fills the whole window is longer than any address; its rest is looked at anew.
-    """
-    cut = start + _FORCED_CUT
-    for match in matches:
-        if match.start < cut < match.end and (match.start, match.end) != (start, end):
-            return match.start if match.start > start else match.end
-    return cut
-
-
-def _undecided(text: str, matches: list[Match]) -> int:
-    """Start of the part at the end of `text` that more text may change."""
-    start = len(text.rstrip(_RUN))
-    while _joins(text, start) and _visible(text[start:]) < LONGEST_PHONE:
-        start = len(text[: start - 1].rstrip(_RUN))
-    for match in reversed(matches):
-        if match.start < start < match.end:
-            return match.start
-    return start
-
-
-def _joins(text: str, start: int) -> bool:
-    """True if the space before `start` may be one inside a phone number."""
-    return (
-        text[start - 1 : start] == " "
-        and text[: start - 1].rstrip(ZERO_WIDTH)[-1:] in _BEFORE_SPACE
-        and text[start:].lstrip(ZERO_WIDTH)[:1] in _AFTER_SPACE
-    )
-
-
-def _visible(text: str) -> int:
-    return len(text) if text.isascii() else len(text) - sum(map(text.count, ZERO_WIDTH))
+    def _replaced(self, raw: str, kind: str, *, inside: bool) -> str:
+        """A match replaced, quotes left where they are: what stands between them is."""
+        assert self.replace is not None
+        parts = escapes.split(raw)
+        if len(parts) == 1 and not inside:  # a number
+            return f'"{self.replace(kind, raw)}"'
+        for at, part in enumerate(parts):
+            if part and inside == (at % 2 == 0):
+                parts[at] = self.replace(kind, escapes.unquoted(part))
+        return '"'.join(parts)

@@ -79,4 +79,9 @@ async def _answer(exchange: Exchange, session: str | None, reply: Reply) -> None
 
 
 def _totals(facts: Facts) -> dict[str, object]:
-    return {"model": facts.model, "usage": facts.usage, "cost_usd": usd(facts.cost_micro_usd)}
+    totals: dict[str, object] = {
+        "model": facts.model,
+        "usage": facts.usage,
+        "cost_usd": usd(facts.cost_micro_usd),
+    }
+    return {**totals, "blocked_by": facts.blocked} if facts.blocked else totals

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 
-from serve_app.core.errors import GatewayError, MethodNotAllowed, NotFound
+from serve_app.core.errors import GatewayError, NotFound
 from serve_app.ingress import desk as desks
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.house import HouseRoutes
 from serve_app.ingress.http import Exchange, Receive, Scope, Send
 from serve_app.ingress.keys import KeyRoutes
 from serve_app.ingress.pantry import PantryRoutes
+from serve_app.ingress.problems import wrong_method
 from serve_app.ingress.routes import Handler, Route, WorkRoutes
 from serve_app.observe.observer import Observer, RequestEnd
 from serve_app.wire.anthropic.problem import AnthropicErrors
@@ -57,6 +58,7 @@ class GatewayApp:
             "/health/liveness": house.liveness,
             "/health/readiness": house.readiness,
             "/metrics": house.metrics,
+            "/openapi.json": house.openapi,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,7 +128,7 @@ class GatewayApp:
     @staticmethod
     def _check_method(exchange: Exchange, method: str) -> None:
         if exchange.method != method and not (exchange.method == "HEAD" and method == "GET"):
-            raise MethodNotAllowed(f"{exchange.path} takes {method}, not {exchange.method[:16]}")
+            raise wrong_method(exchange.path, exchange.method, method)
 
     @staticmethod
     async def _cut_off(exchange: Exchange, told: GatewayError) -> None:

@@ -43,5 +43,13 @@ def head(facts: Facts) -> Headers:
         headers.append((b"age", b"%d" % facts.age_s))
     if facts.session_kept is False:
         headers.append((b"x-serve-app-session", b"not-kept"))
+    if told := _filter_says(facts):
+        headers.append((b"x-serve-app-filter", told.encode("ascii", "replace")))
     headers += [(name.encode(), value.encode()) for name, value in facts.limits.items()]
     return headers
+
+
+def _filter_says(facts: Facts) -> str:
+    """The rule that ended the answer, and those that warn."""
+    ended = [f"block={facts.blocked}"] if facts.blocked else []
+    return ", ".join(ended + [f"warn={rule}" for rule in facts.warnings])

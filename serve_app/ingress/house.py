@@ -16,13 +16,14 @@ from serve_app.core.errors import NotFound, Overloaded
 from serve_app.core.kept import CacheState
 from serve_app.core.types import Reading
 from serve_app.ingress.desk import Desk
-from serve_app.ingress.http import Exchange
+from serve_app.ingress.http import JSON, Exchange
 from serve_app.observe.metrics import CONTENT_TYPE, Metrics
 from serve_app.observe.observer import Observer
 from serve_app.routing.catalog import Catalog, ModelName
 from serve_app.store.client import Store
 from serve_app.store.errors import StoreUnavailable
 from serve_app.wire.anthropic.models import model, model_list
+from serve_app.wire.openapi.document import document
 
 _CHECK_LIMIT_S = 2.0
 _KEEP_S = 1.0
@@ -73,6 +74,7 @@ class HouseRoutes:
         self._observer = observer
         self._clock = clock
         self._checked: tuple[float, dict[str, Any]] | None = None
+        self._document = document()
 
     async def liveness(self, exchange: Exchange) -> None:
         """GET /health/liveness: the event loop turns."""
@@ -130,6 +132,10 @@ class HouseRoutes:
             self._metrics.show_cache(state)
         text = await asyncio.to_thread(self._metrics.render)
         await exchange.answer(200, text, [(b"content-type", CONTENT_TYPE.encode())])
+
+    async def openapi(self, exchange: Exchange) -> None:
+        """GET /openapi.json: what all routes take and give."""
+        await exchange.answer(200, self._document, [JSON])
 
     async def _cache_state(self) -> CacheState | None:
         """How the cache does; None: it does not say in time."""

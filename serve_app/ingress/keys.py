@@ -7,12 +7,15 @@ import re
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from serve_app.core.errors import Blocked, MethodNotAllowed, NotFound
+from serve_app.core.errors import Blocked, NotFound
 from serve_app.core.key_record import KeyChange, KeyPage, KeyQuery, KeyRecord, KeyTerms, NewKey
 from serve_app.ingress.http import Exchange, Headers
+from serve_app.ingress.problems import wrong_method
 from serve_app.wire import keys as wire
 
 log = logging.getLogger(__name__)
+
+_READS: Final = ("GET", "HEAD")
 
 MAX_BODY_BYTES: Final = 64 * 1024
 
@@ -93,14 +96,14 @@ class KeyRoutes:
             new = await self._keys.create(wire.decode_terms(await exchange.body(MAX_BODY_BYTES)))
             _audit("created", new.record, admin)
             await exchange.answer_json(200, wire.shown_once(new), _NOT_KEPT)
-        elif exchange.method == "GET":
+        elif exchange.method in _READS:
             page = await self._keys.list(wire.decode_query(exchange.query))
             await exchange.answer_json(200, wire.listed(page))
         else:
-            raise _wrong_method(exchange, "GET or POST")
+            raise wrong_method(exchange.path, exchange.method, "GET", "POST")
 
     async def _one(self, exchange: Exchange, admin: str, key_id: str) -> None:
-        if exchange.method == "GET":
+        if exchange.method in _READS:
             record = await self._keys.get(key_id)
         elif exchange.method == "PATCH":
             change = wire.decode_change(await exchange.body(MAX_BODY_BYTES))
@@ -110,12 +113,12 @@ class KeyRoutes:
             record = await self._keys.forget(key_id)
             _audit("deleted", record, admin)
         else:
-            raise _wrong_method(exchange, "GET, PATCH or DELETE")
+            raise wrong_method(exchange.path, exchange.method, "GET", "PATCH", "DELETE")
         await exchange.answer_json(200, wire.shown(record))
 
     async def _act(self, exchange: Exchange, admin: str, key_id: str, action: str) -> None:
         if exchange.method != "POST":
-            raise _wrong_method(exchange, "POST")
+            raise wrong_method(exchange.path, exchange.method, "POST")
         if action == "rotate":
             await self._rotate(exchange, admin, key_id)
             return
@@ -143,7 +146,3 @@ def _audit(what: str, record: KeyRecord, admin: str) -> None:
         record.disabled,
         record.expires_at or "never",
     )
-
-
-def _wrong_method(exchange: Exchange, methods: str) -> MethodNotAllowed:
-    return MethodNotAllowed(f"{exchange.path} takes {methods}, not {exchange.method[:16]}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from serve_app.core.errors import GatewayError
+from serve_app.core.errors import GatewayError, MethodNotAllowed
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -18,3 +18,10 @@ def headers(error: GatewayError) -> Headers:
         found.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
     found += [(name.encode(), value.encode()) for name, value in error.headers.items()]
     return found
+
+
+def wrong_method(path: str, method: str, *allowed: str) -> MethodNotAllowed:
+    """A method that a route does not take; the head says which it does (RFC 9110, 15.5.6)."""
+    listed = ", ".join((*allowed, "HEAD") if "GET" in allowed else allowed)
+    said = " or ".join(allowed)
+    return MethodNotAllowed(f"{path} takes {said}, not {method[:16]}", headers={"allow": listed})

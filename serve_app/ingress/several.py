@@ -61,4 +61,6 @@ def together(parts: list[Facts]) -> Facts:
         limits=parts[-1].limits,
         fingerprint="",
         age_s=max(part.age_s for part in parts),
+        warnings=[*dict.fromkeys(rule for part in parts for rule in part.warnings)],
+        blocked=next((part.blocked for part in parts if part.blocked), ""),
     )

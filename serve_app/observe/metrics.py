@@ -167,7 +167,8 @@ class Metrics:
                     note.decision,
                 ).inc()
             elif note.stage in ("input_filter", "output_filter") and "rule" in note.facts:
-                self._findings.labels(self._replica, note.facts["rule"]).inc()
+                found = self._findings.labels(self._replica, note.facts["rule"])
+                found.inc(note.facts.get("count", 1))
 
     def render(self) -> bytes:
         """The exposition text; takes milliseconds, so call it in a thread."""

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from serve_app.config.structure import ConversationSettings
 from serve_app.core.errors import Overloaded
 from serve_app.core.messages import encode_messages
-from serve_app.core.types import Candidate, ChatRequest, Message
+from serve_app.core.types import Candidate, ChatRequest, Message, Names
+from serve_app.sessions.names import KeptNames
 from serve_app.sessions.store import Conversations
 from serve_app.sessions.tokens import TokenCounter, TokenizerCounter
 from serve_app.sessions.window import fit
@@ -80,6 +81,7 @@ class Conversation:
     Args:
         counters: by backend, for models whose own tokenizer is at hand.
         estimate: for all the others.
+        names: what the placeholders of conversations stand for.
     """
 
     def __init__(
@@ -88,8 +90,10 @@ class Conversation:
         settings: ConversationSettings,
         counters: Mapping[str, TokenCounter],
         estimate: TokenCounter,
+        names: KeptNames,
     ) -> None:
         self._store = store
+        self._names = names
         self._settings = settings
         self._counters = counters
         self._estimate = estimate
@@ -99,6 +103,19 @@ class Conversation:
         for counter in self._counters.values():
             if isinstance(counter, TokenizerCounter):
                 counter.start()
+
+    async def names(self, tenant: str, session: str | None) -> Names:
+        """What the placeholders of a session stand for so far.
+
+        Raises:
+            Overloaded: that cannot be read.
+        """
+        if session is None:
+            return ()
+        try:
+            return await self._names.load(tenant, session)
+        except StoreUnavailable as error:
+            raise _unreadable() from error
 
     async def recall(self, tenant: str, session: str | None, request: ChatRequest) -> Recall:
         """The request with its history.
@@ -111,11 +128,7 @@ class Conversation:
         try:
             history = await self._store.load(tenant, session)
         except StoreUnavailable as error:
-            raise Overloaded(
-                "The conversation cannot be read just now",
-                code="session_store_unavailable",
-                retry_after_s=2,
-            ) from error
+            raise _unreadable() from error
         said = request.params.messages
         messages = [*history, *said]
         for counter in self._counters.values():
@@ -128,9 +141,15 @@ class Conversation:
             shorten=Shorten(messages, self._reply_tokens(request), self._counters, self._estimate),
         )
 
-    async def remember(self, recall: Recall, answer: Message) -> bool:
-        """Keep the turn; False (and a line in the log) if it could not be kept."""
+    async def remember(self, recall: Recall, answer: Message, names: Names = ()) -> bool:
+        """Keep the turn; False (and a line in the log) if it could not be kept.
+
+        Args:
+            names: placeholders that are new in it; kept where there is a key for that.
+        """
         turn = [*recall.said, answer]
+        if names:
+            await self._names.add(recall.tenant, recall.session, names)
         try:
             return await self._store.append(recall.tenant, recall.session, turn) > 0
         except StoreUnavailable as error:
@@ -139,6 +158,14 @@ class Conversation:
 
     def _reply_tokens(self, request: ChatRequest) -> int:
         return request.max_output_tokens or self._settings.reply_tokens
+
+
+def _unreadable() -> Overloaded:
+    return Overloaded(
+        "The conversation cannot be read just now",
+        code="session_store_unavailable",
+        retry_after_s=2,
+    )
 
 
 def _with_messages(request: ChatRequest, messages: list[Message]) -> ChatRequest:

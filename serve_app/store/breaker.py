@@ -17,11 +17,13 @@ class Breaker:
     repair. One line is logged when it opens and one when it closes.
     """
 
-    def __init__(self, clock: Clock, failures: int, open_s: float) -> None:
+    def __init__(self, clock: Clock, failures: int, open_s: float, name: str = "Redis") -> None:
         self._clock = clock
+        self._name = name
         self._limit = failures
         self._open_s = open_s
-        self._failures = 0
+        self.failures = 0
+        """Since the last success."""
         self._failed_at = float("-inf")
         self._opened_at = 0.0
         self._next_probe_at = 0.0
@@ -37,16 +39,16 @@ class Breaker:
         now = self._clock.monotonic()
         if self.is_open:
             if now < self._next_probe_at:
-                raise StoreUnavailable(f"Redis is away: {self._reason}")
+                raise StoreUnavailable(f"{self._name} is away: {self._reason}")
             self._next_probe_at = now + self._open_s
         return now
 
     def succeeded(self) -> None:
-        self._failures = 0
+        self.failures = 0
         if self.is_open:
             self.is_open = False
             away_s = self._clock.monotonic() - self._opened_at
-            log.warning("Redis answers again after %.1f s", away_s)
+            log.warning("%s answers again after %.1f s", self._name, away_s)
 
     def failed(self, entered_at: float, reason: str) -> None:
         """Count a failure of a command that entered at `entered_at`.
@@ -56,8 +58,8 @@ class Breaker:
         if self.is_open or entered_at < self._failed_at:
             return
         self._failed_at = self._clock.monotonic()
-        self._failures += 1
-        if self._failures >= self._limit:
+        self.failures += 1
+        if self.failures >= self._limit:
             self._open(reason)
 
     def _open(self, reason: str) -> None:
@@ -65,4 +67,6 @@ class Breaker:
         self._reason = reason
         self._opened_at = self._failed_at
         self._next_probe_at = self._failed_at + self._open_s
-        log.error("Redis does not answer (%s); asking again every %.1f s", reason, self._open_s)
+        log.error(
+            "%s does not answer (%s); asking again every %.1f s", self._name, reason, self._open_s
+        )

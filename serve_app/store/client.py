@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import DataError, NoScriptError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
 
 from serve_app.config.structure import RedisSettings
 from serve_app.core.clock import Clock
-from serve_app.store.breaker import Breaker
+from serve_app.store import address
+from serve_app.store.cluster import Cluster
 from serve_app.store.errors import StoreUnavailable
 from serve_app.store.limit import TimeLimit
+from serve_app.store.link import Argument, Command, Link, Server
+from serve_app.store.node import Node
 from serve_app.store.scripts import Script, load_scripts
 
-__all__ = ["Call", "Command", "Store", "StoreUnavailable"]
+__all__ = ["Argument", "Call", "Command", "Store", "StoreUnavailable"]
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Argument = str | bytes | int
-Command = tuple[Argument, ...]
 Call = tuple[Sequence[str], Sequence[Argument]]
 """One call of a script: its keys, its arguments."""
 
@@ -35,16 +33,21 @@ _WAIT_LIMITS = 4
 
 
 class Store:
-    """A Redis or Valkey behind a connection pool, a time limit and a breaker.
+    """A Redis or Valkey, or a cluster of them, behind connection pools, time limits and breakers.
 
     Commands that were cancelled or timed out close their connection, so that no later command
     reads their reply. Nothing is retried here: whether a retry is safe is the caller's
-    knowledge.
+    knowledge. In a cluster commands follow their slot; while a server is away, only the keys that
+    it has are.
 
     Args:
         settings: limits; its `url` is not looked at.
-        clock: for the breaker.
-        url: `redis://`, `rediss://` or `unix://`.
+        clock: for the breakers.
+        url: `redis://`, `rediss://` or `unix://`; `redis+cluster://` or `rediss+cluster://`, see
+            `store/address.py`.
+
+    Raises:
+        ValueError: the url is none of these.
 
     Every command raises `StoreUnavailable`.
     """
@@ -52,28 +55,20 @@ class Store:
     def __init__(self, settings: RedisSettings, clock: Clock, url: str) -> None:
         self._timeout_s = settings.timeout_ms / 1000.0
         self._clock = clock
-        self._breaker = Breaker(clock, settings.breaker_failures, settings.breaker_open_s)
         self._scripts = load_scripts()
-        self._slots = asyncio.Semaphore(settings.pool)
+        self._free = asyncio.Semaphore(settings.pool)
         self._complained: dict[str, float] = {}
-        # Time limits are ours (TimeLimit), hence none of the driver's. RESP2 and no
-        # driver_info save two round trips when a connection is made.
-        self._pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=settings.pool,
-            timeout=None,
-            socket_timeout=None,
-            socket_connect_timeout=None,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-            driver_info=None,
+        self._link: Link = (
+            Cluster(settings, clock, address.parse(url))
+            if address.is_cluster(url)
+            else Node(settings, clock, url)
         )
-        self._redis: Redis = Redis(connection_pool=self._pool)
 
     @property
     def is_open(self) -> bool:
-        """True while Redis counts as away and commands are refused at once."""
-        return self._breaker.is_open
+        """True while Redis (or a server of the cluster) counts as away and commands to it are
+        refused at once."""
+        return self._link.is_open
 
     async def get(self, key: str) -> bytes | None:
         return cast("bytes | None", await self._execute("GET", key))
@@ -93,23 +88,53 @@ class Store:
 
     async def delete(self, *keys: str) -> int:
         """How many of the keys there were."""
+        groups = self._link.together(keys)
+        if len(groups) > 1:
+            return sum(await self.pipeline([("DEL", *group) for group in groups]))
         return cast("int", await self._execute("DEL", *keys)) if keys else 0
 
     async def ping(self) -> float:
-        """Seconds that a round trip takes."""
-        began = self._clock.monotonic()
-        await self._execute("PING")
-        return self._clock.monotonic() - began
+        """Seconds that a round trip takes; in a cluster: to the slowest server."""
+        return max([await self._ping(server) for server in await self._servers()])
+
+    async def scan(self, pattern: str, count: int) -> AsyncGenerator[list[bytes], None]:
+        """Names of keys in portions of about `count`, walking through all keys there are.
+
+        Each key that is there all the time is named at least once; in a cluster that does not
+        hold for the keys of a slot that moves meanwhile.
+        """
+        for server in await self._servers():
+            cursor = 0
+            while True:
+                step = ("SCAN", cursor, "MATCH", pattern, "COUNT", count)
+                cursor, names = await self._at(server, step)
+                if names:
+                    yield names
+                if not cursor:
+                    break
 
     async def pipeline(
         self, commands: Sequence[Command], *, transaction: bool = False
     ) -> list[Any]:
         """Send all commands in one round trip; their replies in order.
 
+        In a cluster that is one round trip to each server that has keys of them, at once. A
+        transaction has keys of one slot. A command without keys goes to any one server.
+
         Raises:
             StoreUnavailable: also if one command was refused; others may have taken effect.
+            ValueError: a transaction has keys of several slots of a cluster.
         """
-        return await self._guarded("pipeline", lambda: self._send(commands, transaction))
+        if not commands:
+            return []
+        send = self._link.atomically if transaction else self._link.many
+        replies = await self._guarded("pipeline", lambda limit: send(commands, limit))
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise await self._refused("pipeline", reply)
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
 
     async def script(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run `lua/NAME.lua`, which is atomic; its reply as the driver gives it."""
@@ -125,98 +150,74 @@ class Store:
         """
         script = self._scripts[name]
         what = f"script {name}"
-        replies = await self._guarded(what, lambda: self._run_script(script, calls))
+        replies = await self._guarded(what, lambda limit: self._run_script(script, calls, limit))
         for i, reply in enumerate(replies):
             if isinstance(reply, ResponseError):
                 replies[i] = await self._refused(what, reply)
         return replies
 
     async def close(self) -> None:
-        await self._redis.aclose()
-        await self._pool.disconnect()
+        await self._link.close()
 
     async def _execute(self, *command: Argument) -> Any:
-        return await self._guarded(str(command[0]), lambda: self._send_one(command))
+        return await self._at(self._link, command)
 
-    async def _send_one(self, command: Command) -> Any:
-        return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+    def _at(self, server: Server, command: Command) -> Awaitable[Any]:
+        return self._guarded(str(command[0]), lambda limit: server.one(command, limit))
 
-    async def _send(self, commands: Sequence[Command], transaction: bool) -> list[Any]:
-        replies = await self._collect(commands, transaction)
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise reply
-        return replies
+    async def _servers(self) -> Sequence[Server]:
+        return await self._guarded("CLUSTER", self._link.servers)
 
-    async def _collect(self, commands: Sequence[Command], transaction: bool) -> list[Any]:
-        async with self._redis.pipeline(transaction=transaction) as pipe:
-            for command in commands:
-                pipe.execute_command(*command)
-            # With raise_on_error the driver would put the values into the message.
-            return await pipe.execute(raise_on_error=False)
+    async def _ping(self, server: Server) -> float:
+        began = self._clock.monotonic()
+        await self._at(server, ("PING",))
+        return self._clock.monotonic() - began
 
-    async def _run_script(self, script: Script, calls: Sequence[Call]) -> list[Any]:
-        replies = await self._evaluate("EVALSHA", script.sha, calls)
+    async def _run_script(
+        self, script: Script, calls: Sequence[Call], limit: TimeLimit
+    ) -> list[Any]:
+        replies = await self._evaluate("EVALSHA", script.sha, calls, limit)
         missing = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if missing:
-            again = await self._evaluate("EVAL", script.source, [calls[i] for i in missing])
-            for i, reply in zip(missing, again, strict=True):
+            again = [calls[i] for i in missing]
+            done = await self._evaluate("EVAL", script.source, again, limit)
+            for i, reply in zip(missing, done, strict=True):
                 replies[i] = reply
         return replies
 
-    async def _evaluate(self, verb: str, body: Argument, calls: Sequence[Call]) -> list[Any]:
-        commands: list[Command] = [(verb, body, len(k), *k, *a) for k, a in calls]
-        if len(commands) != 1:
-            return await self._collect(commands, False)
+    def _evaluate(
+        self, verb: str, body: Argument, calls: Sequence[Call], limit: TimeLimit
+    ) -> Awaitable[list[Any]]:
+        return self._link.many([(verb, body, len(k), *k, *a) for k, a in calls], limit)
+
+    async def _guarded(self, what: str, command: Callable[[TimeLimit], Awaitable[T]]) -> T:
+        await self._take_turn()
         try:
-            return [await self._send_one(commands[0])]
+            async with TimeLimit(self._timeout_s) as limit:
+                return await command(limit)
+        except TimeoutError as error:
+            raise StoreUnavailable(limit.reason) from error
         except ResponseError as error:
-            return [error]
-
-    async def _guarded(self, what: str, command: Callable[[], Awaitable[T]]) -> T:
-        await self._take_slot()
-        try:
-            return await self._judged(what, command)
+            raise await self._refused(what, error) from error
         finally:
-            self._slots.release()
+            self._free.release()
 
-    async def _take_slot(self) -> None:
+    async def _take_turn(self) -> None:
         """Wait for a free connection. That there is none is our own load, not Redis away."""
-        if not self._slots.locked():
-            await self._slots.acquire()
+        if not self._free.locked():
+            await self._free.acquire()
             return
         try:
             async with TimeLimit(self._timeout_s * _WAIT_LIMITS):
-                await self._slots.acquire()
+                await self._free.acquire()
         except TimeoutError as error:
             raise StoreUnavailable("no connection was free in time; see redis.pool") from error
-
-    async def _judged(self, what: str, command: Callable[[], Awaitable[T]]) -> T:
-        entered_at = self._breaker.enter()
-        try:
-            async with TimeLimit(self._timeout_s):
-                reply = await command()
-        except DataError:
-            raise  # a value of the wrong type: the caller's mistake, not Redis's
-        except TimeoutError as error:
-            raise self._away(entered_at, f"no answer in {self._timeout_s:.3g} s") from error
-        except ResponseError as error:
-            self._breaker.succeeded()
-            raise await self._refused(what, error) from error
-        except (RedisError, OSError) as error:
-            raise self._away(entered_at, f"{type(error).__name__}: {error}") from error
-        self._breaker.succeeded()
-        return reply
-
-    def _away(self, entered_at: float, reason: str) -> StoreUnavailable:
-        self._breaker.failed(entered_at, reason)
-        return StoreUnavailable(reason)
 
     async def _refused(self, what: str, error: ResponseError) -> StoreUnavailable:
         """Redis answered with an error: full, read-only, or a mistake of ours."""
         if isinstance(error, ReadOnlyError):
             # After a failover the idle connections may still lead to the old primary.
-            await self._pool.disconnect(inuse_connections=False)
+            await self._link.leave_idle_connections()
         reason = f"{what} was refused: {error}"
         now = self._clock.monotonic()
         if now - self._complained.get(what, float("-inf")) >= _COMPLAIN_EVERY_S:

@@ -20,17 +20,28 @@ class TimeLimit:
         TimeoutError: the body was cancelled because the limit passed.
     """
 
-    __slots__ = ("_done", "_loop", "_seconds", "_timeout", "_timer")
+    __slots__ = ("_done", "_loop", "_seconds", "_timeout", "_timer", "has_passed")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._done = False
+        self.has_passed = False
+        """Why the body is being cancelled."""
 
-    async def __aenter__(self) -> None:
+    @property
+    def left_s(self) -> float:
+        return self._timer.when() - self._loop.time()
+
+    @property
+    def reason(self) -> str:
+        return f"no answer in {self._seconds:.3g} s"
+
+    async def __aenter__(self) -> TimeLimit:
         self._timeout = asyncio.timeout(None)
         await self._timeout.__aenter__()
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(self._seconds, self._passed, _GRACE_TURNS)
+        return self
 
     async def __aexit__(
         self,
@@ -48,4 +59,5 @@ class TimeLimit:
         if turns:
             self._loop.call_soon(self._passed, turns - 1)
         else:
+            self.has_passed = True
             self._timeout.reschedule(self._loop.time())

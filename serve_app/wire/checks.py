@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from typing import Final
 
 import msgspec
 
@@ -11,7 +13,14 @@ from serve_app.core.types import ChatParams, Message
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 MAX_STOPS = 4
-_MAX_CHOICES = 128
+BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "n": (1, 128),
+    "max_tokens": (1, math.inf),
+    "max_completion_tokens": (1, math.inf),
+    "temperature": (0, 2),
+    "top_p": (0, 1),
+}
+"""Numbers of a request, from and to."""
 _NEEDS_CONTENT = frozenset({"user", "system", "developer", "tool"})
 
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
@@ -29,6 +38,21 @@ def check_utf8(body: bytes) -> None:
             f"The request body is not valid UTF-8: {error.reason} at byte {error.start}",
             code="invalid_encoding",
         ) from None
+
+
+def whole_number(text: str, name: str, most: int) -> int:
+    """A number of a query, from 1 to `most`.
+
+    Raises:
+        BadRequest: it is none, or another.
+    """
+    digits = text.lstrip("0")  # int() refuses a number of thousands of digits, noughts too
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(most))):
+        raise BadRequest(f"{name} is a number from 1 to {most}", param=name)
+    number = int(digits)
+    if number > most:
+        raise BadRequest(f"{name} is {number}; it is from 1 to {most}", param=name)
+    return number
 
 
 def wrong_field(error: msgspec.ValidationError) -> BadRequest:
@@ -91,16 +115,11 @@ def _check_message(at: int, message: Message) -> None:
 
 
 def _check_numbers(params: ChatParams) -> None:
-    if params.n is not None and not 1 <= params.n <= _MAX_CHOICES:
-        raise BadRequest(f"n is {params.n}; 1 to {_MAX_CHOICES}", param="n")
-    for name in ("max_tokens", "max_completion_tokens"):
+    for name, (least, most) in BOUNDS.items():
         value = getattr(params, name)
-        if value is not None and value < 1:
-            raise BadRequest(f"{name} is {value}; at least 1", param=name)
-    if params.temperature is not None and not 0 <= params.temperature <= 2:
-        raise BadRequest(f"temperature is {params.temperature}; 0 to 2", param="temperature")
-    if params.top_p is not None and not 0 <= params.top_p <= 1:
-        raise BadRequest(f"top_p is {params.top_p}; 0 to 1", param="top_p")
+        if value is not None and not least <= value <= most:
+            allowed = f"at least {least}" if most == math.inf else f"{least} to {most}"
+            raise BadRequest(f"{name} is {value}; {allowed}", param=name)
 
 
 def _check_tools(params: ChatParams) -> None:

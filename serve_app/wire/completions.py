@@ -22,7 +22,7 @@ from serve_app.wire.reply import DONE, payload
 from serve_app.wire.shape import Answered
 
 MAX_PROMPTS = 16
-_MAX_LOGPROBS = 5
+MAX_LOGPROBS = 5
 
 _encode = msgspec.json.encode
 _object = msgspec.json.Decoder(dict[str, Any])
@@ -30,7 +30,7 @@ _object = msgspec.json.Decoder(dict[str, Any])
 Json = dict[str, Any]
 
 
-class _Own(Struct, frozen=True):
+class PromptFields(Struct, frozen=True):
     """The fields that chat completions do not have, or have with another meaning."""
 
     model: str
@@ -43,7 +43,7 @@ class _Own(Struct, frozen=True):
 
 
 _OWN = frozenset({"prompt", "suffix", "echo", "best_of", "logprobs"})
-_own = msgspec.json.Decoder(_Own)
+_own = msgspec.json.Decoder(PromptFields)
 
 
 # ----------------------------------------------------------------- requests
@@ -78,18 +78,18 @@ def _asked(prompt: str) -> list[Json]:
     return [{"role": "user", "content": prompt}]
 
 
-def _check(own: _Own) -> None:
+def _check(own: PromptFields) -> None:
     if own.suffix:
         raise BadRequest("suffix cannot be had: prompts are asked as messages", param="suffix")
     if own.echo:
         raise BadRequest("echo cannot be had: prompts are asked as messages", param="echo")
     if own.best_of is not None and own.best_of > 1:
         raise BadRequest("best_of above 1 cannot be had; use n", param="best_of")
-    if own.logprobs is not None and not 0 <= own.logprobs <= _MAX_LOGPROBS:
-        raise BadRequest(f"logprobs is {own.logprobs}; 0 to {_MAX_LOGPROBS}", param="logprobs")
+    if own.logprobs is not None and not 0 <= own.logprobs <= MAX_LOGPROBS:
+        raise BadRequest(f"logprobs is {own.logprobs}; 0 to {MAX_LOGPROBS}", param="logprobs")
 
 
-def _prompts(own: _Own) -> list[str]:
+def _prompts(own: PromptFields) -> list[str]:
     given = own.prompt
     if given is None:
         raise BadRequest("Invalid value for 'prompt': a required field is missing", param="prompt")

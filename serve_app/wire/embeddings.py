@@ -13,9 +13,11 @@ from serve_app.wire.chat import Chat
 from serve_app.wire.checks import check_model, check_utf8, no_json, wrong_field
 
 MAX_INPUTS = 2048
+MAX_DIMENSIONS = 65_536
+"""Far above every model's, and nothing that an answer could not hold."""
 
 
-class _Request(Struct, frozen=True):
+class EmbeddingsRequest(Struct, frozen=True):
     model: str
     input: str | list[Any]
     encoding_format: Literal["float", "base64"] | None = None
@@ -25,7 +27,7 @@ class _Request(Struct, frozen=True):
 
 
 _fields = msgspec.json.Decoder(dict[str, Raw])
-_request = msgspec.json.Decoder(_Request)
+_request = msgspec.json.Decoder(EmbeddingsRequest)
 
 
 class Embeddings(Chat):
@@ -44,8 +46,10 @@ class Embeddings(Chat):
             raise BadRequest("Embeddings are of 'input', not of messages", param="messages")
         if asked.stream:
             raise BadRequest("Embeddings are not streamed", param="stream")
-        if asked.dimensions is not None and asked.dimensions < 1:
-            raise BadRequest(f"dimensions is {asked.dimensions}; at least 1", param="dimensions")
+        if asked.dimensions is not None and not 1 <= asked.dimensions <= MAX_DIMENSIONS:
+            raise BadRequest(
+                f"dimensions is {asked.dimensions}; 1 to {MAX_DIMENSIONS}", param="dimensions"
+            )
         messages = [Message(role="user", content=text) for text in _texts(asked.input)]
         params = ChatParams(model=asked.model, messages=messages, user=asked.user)
         return ChatRequest(fields, params, endpoint="embeddings")

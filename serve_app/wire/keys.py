@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 
 from serve_app.core.errors import BadRequest
 from serve_app.core.key_record import KeyChange, KeyPage, KeyQuery, KeyRecord, KeyTerms, NewKey
-from serve_app.wire.checks import check_utf8, no_json, wrong_field
+from serve_app.wire.checks import check_utf8, no_json, whole_number, wrong_field
 
 MAX_PAGE: Final = 1000
 MAX_GRACE_S: Final = 31 * 86400
@@ -20,6 +20,8 @@ _MAX_QUERY_TERMS: Final = 8
 _MAX_TERM: Final = 256
 _LAST_SECOND: Final = 253402300799
 """Of the year 9999."""
+INNER: Final = ("sha256", "version", "origin")
+"""Fields of a record that no caller sees."""
 _UNKNOWN: Final = re.compile(r"unknown field `(\w+)`")
 _QUERY: Final = ("tenant", "after", "limit")
 
@@ -35,7 +37,7 @@ _When = Annotated[int, Meta(ge=0, le=_LAST_SECOND)]
 _Priority = Literal["interactive", "batch"]
 
 
-class _Terms(Struct, frozen=True, forbid_unknown_fields=True):
+class TermsBody(Struct, frozen=True, forbid_unknown_fields=True):
     tenant: Annotated[str, Meta(min_length=1, max_length=64, pattern=_PLAIN)]
     user: Annotated[str, Meta(max_length=128, pattern=_PLAIN)] = ""
     team: _Short = ""
@@ -47,7 +49,7 @@ class _Terms(Struct, frozen=True, forbid_unknown_fields=True):
     note: _Note = ""
 
 
-class _Change(Struct, frozen=True, forbid_unknown_fields=True):
+class ChangeBody(Struct, frozen=True, forbid_unknown_fields=True):
     team: _Short | UnsetType = UNSET
     models: _Names | UnsetType = UNSET
     paths: _Paths | UnsetType = UNSET
@@ -57,13 +59,13 @@ class _Change(Struct, frozen=True, forbid_unknown_fields=True):
     note: _Note | UnsetType = UNSET
 
 
-class _Rotation(Struct, frozen=True, forbid_unknown_fields=True):
+class RotationBody(Struct, frozen=True, forbid_unknown_fields=True):
     grace_s: Annotated[int, Meta(ge=0, le=MAX_GRACE_S)] = 0
 
 
-_terms: Final = msgspec.json.Decoder(_Terms)
-_change: Final = msgspec.json.Decoder(_Change)
-_rotation: Final = msgspec.json.Decoder(_Rotation)
+_terms: Final = msgspec.json.Decoder(TermsBody)
+_change: Final = msgspec.json.Decoder(ChangeBody)
+_rotation: Final = msgspec.json.Decoder(RotationBody)
 
 T = TypeVar("T")
 
@@ -102,16 +104,14 @@ def decode_query(query: bytes) -> KeyQuery:
         if len(value) > _MAX_TERM:
             raise BadRequest(f"{name} has {len(value)} characters; at most {_MAX_TERM}", param=name)
     terms = dict(pairs)
-    limit = terms.get("limit", "100")
-    if not (limit.isascii() and limit.isdigit() and 0 < int(limit[:9]) <= MAX_PAGE):
-        raise BadRequest(f"limit is a number from 1 to {MAX_PAGE}", param="limit")
-    return KeyQuery(terms.get("tenant", ""), terms.get("after", ""), int(limit))
+    limit = whole_number(terms.get("limit", "100"), "limit", MAX_PAGE)
+    return KeyQuery(terms.get("tenant", ""), terms.get("after", ""), limit)
 
 
 def shown(record: KeyRecord) -> dict[str, Any]:
     """A key as callers see it: everything but the key and its digest."""
     fields = asdict(record)
-    for inner in ("sha256", "version", "origin"):
+    for inner in INNER:
         del fields[inner]
     return {"id": record.id, "object": "key", **fields}
 

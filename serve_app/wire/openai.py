@@ -7,7 +7,7 @@ A request enters as bytes and leaves as a checked `ChatRequest`; what comes back
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from serve_app.core.messages import encode_messages
-from serve_app.core.types import ChatParams, ChatRequest, ContentPart, Message, Texts
+from serve_app.core.types import ChatParams, ChatRequest, ContentPart, Message, Names, Texts
 from serve_app.wire.checks import check, check_stops, check_utf8, no_json, wrong_field
 
 _fields = msgspec.json.Decoder(dict[str, Raw])
@@ -75,15 +75,28 @@ def from_messages(model: str, messages: list[Message], *, stream: bool) -> ChatR
 # -------------------------------------------------- what stages look at
 
 
-def texts_of(request: ChatRequest, tenant: str) -> Texts:
-    """Every text of the request in order, one entry a text part."""
+_PLACES = {
+    "system": "system",
+    "developer": "system",
+    "assistant": "history",
+    "tool": "tool_results",
+    "function": "tool_results",
+}
+"""Where texts of a role stand, as filter rules say it; all others are input."""
+
+
+def texts_of(request: ChatRequest, tenant: str, path: str = "", names: Names = ()) -> Texts:
+    """Every text of the request in order, one entry a text part; after an assistant's texts, the
+    arguments of its tool calls."""
     texts: list[str] = []
-    roles: list[str] = []
+    places: list[str] = []
     for message in request.params.messages:
-        for text in _texts(message.content):
-            texts.append(text)
-            roles.append(message.role)
-    return Texts(tuple(texts), tuple(roles), tenant)
+        said, called = _texts(message.content), _arguments(message)
+        texts += said
+        texts += called
+        places += [_PLACES.get(message.role, "input")] * len(said)
+        places += ["tool_arguments"] * len(called)
+    return Texts(tuple(texts), tuple(places), tenant, path, names)
 
 
 def _texts(content: str | list[ContentPart] | None) -> list[str]:
@@ -94,6 +107,13 @@ def _texts(content: str | list[ContentPart] | None) -> list[str]:
     return [part.text for part in content if part.text is not None]
 
 
+def _arguments(message: Message) -> list[str]:
+    if not message.tool_calls:
+        return []
+    called = [call.function for call in message.tool_calls if call.function is not None]
+    return [function.arguments for function in called if function.arguments]
+
+
 def with_texts(request: ChatRequest, texts: tuple[str, ...]) -> ChatRequest:
     """The same request with its texts replaced, in the order of `texts_of`; all else as sent."""
     if request.endpoint == "embeddings":
@@ -101,13 +121,41 @@ def with_texts(request: ChatRequest, texts: tuple[str, ...]) -> ChatRequest:
     messages = _messages.decode(request.fields["messages"])
     remaining = iter(texts)
     for message in messages:
-        content = message.get("content")
-        if isinstance(content, str):
-            message["content"] = next(remaining)
-        elif isinstance(content, list):
-            for part in content:
-                if isinstance(part.get("text"), str):
-                    part["text"] = next(remaining)
+        _put_content(message, remaining)
+        for call in message.get("tool_calls") or ():
+            function = call.get("function")
+            if function and function.get("arguments"):
+                function["arguments"] = next(remaining)
+    return _with_messages(request, messages)
+
+
+def _put_content(message: dict[str, Any], texts: Iterator[str]) -> None:
+    content = message.get("content")
+    if isinstance(content, str):
+        message["content"] = next(texts)
+    elif isinstance(content, list):
+        for part in content:
+            if isinstance(part.get("text"), str):
+                part["text"] = next(texts)
+
+
+def with_canary(request: ChatRequest, sentence: str) -> ChatRequest:
+    """The same request with a sentence at the end of its last system prompt, if it has one."""
+    if request.endpoint == "embeddings":
+        return request
+    messages = _messages.decode(request.fields["messages"])
+    for message in reversed(messages):
+        if _PLACES.get(message.get("role", "")) == "system":
+            content = message.get("content")
+            if isinstance(content, list):
+                content.append({"type": "text", "text": sentence})
+            else:
+                message["content"] = f"{content}\n\n{sentence}" if content else sentence
+            return _with_messages(request, messages)
+    return request
+
+
+def _with_messages(request: ChatRequest, messages: list[dict[str, Any]]) -> ChatRequest:
     raw = Raw(_encode(messages))
     params = replace(request.params, messages=_message_list.decode(raw))
     return replace(request, fields={**request.fields, "messages": raw}, params=params)
@@ -137,7 +185,9 @@ def opening_texts(request: ChatRequest) -> tuple[str, ...]:
     while end and messages[end - 1].role != "user":
         end -= 1
     opening = messages[:end] if end else messages
-    return tuple([text for message in opening for text in _texts(message.content)])
+    return tuple(
+        [text for message in opening for text in (*_texts(message.content), *_arguments(message))]
+    )
 
 
 def conversation_of(request: ChatRequest, tenant: str) -> str:

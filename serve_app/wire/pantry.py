@@ -14,7 +14,7 @@ from serve_app.core.errors import BadRequest
 from serve_app.core.kept import MAX_TAG_CHARS, MAX_TAGS, Hot, Purge
 from serve_app.core.types import ChatRequest
 from serve_app.wire import openai
-from serve_app.wire.checks import check_utf8, no_json, wrong_field
+from serve_app.wire.checks import check_utf8, no_json, whole_number, wrong_field
 
 MAX_TOP: Final = 1000
 _MAX_TERM: Final = 256
@@ -40,13 +40,13 @@ class WarmQuery(Struct, frozen=True):
     tags: tuple[str, ...]
 
 
-class _Warm(Struct, frozen=True):
+class WarmBody(Struct, frozen=True):
     request: Raw
     answer: Annotated[str, Meta(min_length=1)] | None = None
     tags: Annotated[tuple[Tag, ...], Meta(max_length=MAX_TAGS)] = ()
 
 
-_warm = msgspec.json.Decoder(_Warm)
+_warm = msgspec.json.Decoder(WarmBody)
 
 
 def decode_purge(query: bytes) -> PurgeQuery:
@@ -76,10 +76,8 @@ def decode_top(query: bytes) -> tuple[str, int]:
         BadRequest: a term that is unknown or impossible.
     """
     terms = _terms(query, ("tenant", "limit"))
-    limit = terms.get("limit", "20")
-    if not (limit.isascii() and limit.isdigit() and 0 < int(limit[:9]) <= MAX_TOP):
-        raise BadRequest(f"limit is a number from 1 to {MAX_TOP}", param="limit")
-    return terms.get("tenant", ""), int(limit)
+    limit = whole_number(terms.get("limit", "20"), "limit", MAX_TOP)
+    return terms.get("tenant", ""), limit
 
 
 def decode_warm(body: bytes) -> WarmQuery:

@@ -27,7 +27,7 @@ def sse(chunks: list[Chunk]) -> bytes:
 
 def payload(chunk: Chunk) -> bytes:
     """A chunk's JSON: as it came, or encoded where we made or changed it."""
-    return chunk.raw or _encode(_chunk_object(chunk))
+    return chunk.raw or _encode(chunk_object(chunk))
 
 
 def is_usage_only(chunk: Chunk) -> bool:
@@ -132,6 +132,13 @@ class _Choice:
         return choice
 
 
+def usage_chunk(usage: Usage) -> Chunk:
+    """The extra event with usage and no choices, for a stream whose own never came."""
+    chunk = Chunk(created=int(time.time()), usage=usage)
+    chunk.raw = payload(chunk)
+    return chunk
+
+
 def cached_usage_event(model: str, prompt_tokens: int, completion_tokens: int) -> bytes:
     """The payload of the event that `stream_options.include_usage` asks for, of a stored answer."""
     return _encode(
@@ -152,7 +159,8 @@ def cached_usage_event(model: str, prompt_tokens: int, completion_tokens: int) -
     )
 
 
-def _chunk_object(chunk: Chunk) -> dict[str, Any]:
+def chunk_object(chunk: Chunk) -> dict[str, Any]:
+    """A chunk that we made, as OpenAI's `chat.completion.chunk`."""
     choices = [
         {"index": c.index, "delta": c.delta, "finish_reason": c.finish_reason}
         for c in chunk.choices

@@ -12,11 +12,11 @@ from serve_app.wire.checks import check_utf8, no_json, wrong_field
 from serve_app.wire.embeddings import Embeddings
 
 
-class _Kind(Struct, frozen=True):
+class Kind(Struct, frozen=True):
     endpoint: Endpoint = "chat"
 
 
-_kind = msgspec.json.Decoder(_Kind)
+_kind = msgspec.json.Decoder(Kind)
 
 
 def decode(body: bytes) -> ChatRequest:

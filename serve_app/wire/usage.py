@@ -14,6 +14,7 @@ from serve_app.core.errors import BadRequest
 from serve_app.core.limits import PERIODS, Scope, Used
 from serve_app.core.money import usd
 from serve_app.core.periods import until_next
+from serve_app.wire.checks import whole_number
 
 MAX_DAYS: Final = 90
 _RATES: Final = {
@@ -36,16 +37,17 @@ def decode_usage(query: bytes) -> UsageQuery:
     Raises:
         BadRequest: names the parameter.
     """
-    values = dict(parse_qsl(query.decode("latin-1"), max_num_fields=16))
+    try:
+        values = dict(parse_qsl(query.decode("ascii"), max_num_fields=16, errors="strict"))
+    except ValueError:
+        raise BadRequest("The query cannot be read") from None
     for name in values:
         if name not in ("days", "tenant"):
             raise BadRequest(
                 f"There is no {name[:64]!r}; there are days and tenant", param=name[:64]
             )
-    days = values.get("days", "1")
-    if not (days.isascii() and days.isdigit() and 1 <= int(days[:4]) <= MAX_DAYS):
-        raise BadRequest(f"days must be a number from 1 to {MAX_DAYS}", param="days")
-    return UsageQuery(int(days), values.get("tenant", "")[:64])
+    days = whole_number(values.get("days", "1"), "days", MAX_DAYS)
+    return UsageQuery(days, values.get("tenant", "")[:64])
 
 
 def sums(some: Struct) -> dict[str, Any]:

@@ -117,3 +117,38 @@ async def test_too_much_waiting_is_refused_at_once() -> None:
         await ask(hop, "d")
     carrier.open.set()
     assert await asyncio.gather(first, *waiting) == ["a", "b", "c"]
+
+
+async def test_a_call_that_nobody_waits_for_is_stopped_where_it_may_be() -> None:
+    carrier = Carrier()
+    carrier.open.clear()
+    hop: Coalescer[Lookup, Found] = Coalescer("t", carrier, Found, in_flight=1, stops=True)
+    first = asyncio.create_task(ask(hop, "a"))
+    while carrier.running != 1:
+        await asyncio.sleep(0)
+    other = asyncio.create_task(ask(hop, "b"))
+    first.cancel()
+    # The call that held the only place is over, so that the next one leaves.
+    while len(carrier.batches) < 2:
+        await asyncio.sleep(0)
+    assert carrier.running == 1
+    carrier.open.set()
+    assert await other == "b"
+    assert carrier.batches == [1, 1]
+
+
+async def test_a_call_that_somebody_still_waits_for_goes_on() -> None:
+    carrier = Carrier()
+    carrier.open.clear()
+    hop: Coalescer[Lookup, Found] = Coalescer("t", carrier, Found, in_flight=1, stops=True)
+    tasks = [asyncio.create_task(ask(hop, name)) for name in ("a", "b", "c")]
+    while carrier.running != 1:
+        await asyncio.sleep(0)
+    assert carrier.batches == [3]
+    for task in tasks[:2]:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert carrier.running == 1
+    carrier.open.set()
+    assert await tasks[2] == "c"
+    assert carrier.batches == [3]

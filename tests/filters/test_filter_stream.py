@@ -1,121 +1,151 @@
-"""Any split of an answer gives what the whole gives, and little is held back."""
+"""One rule along a text, in whole and in pieces; plain text and arguments that are JSON."""
 
-from itertools import pairwise
+from __future__ import annotations
 
+import itertools
+import json
+from collections.abc import Iterable
+
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from literal_finder import LiteralFinder
 
-from serve_app.core.types import Released, Tail
-from serve_app.filters.stream import PIECE, WINDOW, filter_tail
+from serve_app.filters.stream import Span, Step
 
-PARTS = st.sampled_from(
+FINDER = LiteralFinder({"word": ["bomb", "bombs", "x y"], "number": ["1234", "12"]})
+REDACT = Span(FINDER, lambda kind, _: f"[{kind}]")
+FLAG = Span(FINDER)
+BLOCK = Span(FINDER, blocks=True)
+
+
+def pieces(text: str, cuts: Iterable[int]) -> list[str]:
+    edges = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
+    return [text[a:b] for a, b in itertools.pairwise(edges)]
+
+
+def read(span: Span, said: list[str], *, is_json: bool = False) -> tuple[str, list[str], bool]:
+    """What comes out of a text in pieces, what was found, and whether it was blocked."""
+    before = held = out = ""
+    kinds: list[str] = []
+    step_of = span.step_json if is_json else span.step
+    for at, piece in enumerate(said):
+        step: Step = step_of(before, held, piece, final=at == len(said) - 1)
+        before, held = step.before, step.held
+        out += step.out
+        kinds += step.kinds
+        if step.blocked:
+            return out, kinds, True
+    assert not held
+    return out, kinds, False
+
+
+def test_what_is_found_is_replaced_and_the_rest_stays() -> None:
+    step = REDACT.step("", "", "a bomb, 12 bombs and a bombard", final=True)
+    assert step.out == "a [word], [number] [word] and a bombard"
+    assert step.kinds == ["word", "number", "word"]
+    assert step.changed
+
+
+def test_a_flag_changes_nothing() -> None:
+    assert read(FLAG, ["a bomb"]) == ("a bomb", ["word"], False)
+    assert not FLAG.step("", "", "a bomb", final=True).changed
+
+
+@pytest.mark.parametrize("at", range(1, 12))
+def test_a_block_lets_out_what_stands_before_it_and_nothing_of_it(at: int) -> None:
+    assert read(BLOCK, pieces("the bombs 12", [at])) == ("the ", ["word"], True)
+
+
+def test_only_what_is_undecided_is_held() -> None:
+    step = REDACT.step("", "", "say bom", final=False)
+    assert (step.out, step.held) == ("say ", "bom")
+    step = REDACT.step(step.before, step.held, "e ", final=False)
+    assert (step.out, step.held) == ("bome ", "")
+
+
+def test_the_neighbour_of_a_match_may_have_gone_out_before() -> None:
+    assert read(REDACT, ["x_a", "bomb"])[0] == "x_abomb"
+    assert read(REDACT, ["x_ ", "bomb"])[0] == "x_ [word]"
+
+
+TEXTS = st.lists(
+    st.sampled_from(["bomb", "bombs", "bo", "x", " ", "y", "12", "34", "1", ",", "é", "\n"]),
+    max_size=12,
+).map("".join)
+CUTS = st.lists(st.integers(0, 40), max_size=8)
+
+
+@settings(deadline=None)
+@given(TEXTS, CUTS, st.sampled_from([REDACT, FLAG, BLOCK]))
+@example("bombx 1234", [1, 2, 3, 4, 5, 6, 7, 8, 9], REDACT)
+def test_however_it_is_cut_the_same_comes_out(text: str, cuts: list[int], span: Span) -> None:
+    assert read(span, pieces(text, cuts)) == read(span, [text])
+
+
+# ------------------------------------------------------------------- arguments
+
+
+@pytest.mark.parametrize(
+    ("raw", "out"),
     [
-        "13800138000", "138 0013 8000", "+86 138-0013-8000", "foo@bar.com", "(415) 555-2671",
-        "+44 20 7946 0958", "git@github.com", "x@2x.png", "12345678901234567890", "138 ", "0013 ",
-        "8000 ", "+44", "@", "a.b", "-", ".", "/", " ", "  ", "电话", "，", "x", "1", "2", "+", "(",
-        ")", "\n", "_", "#", "é", "\u200b", "1\u200b ", "２", "＠", "\u3000", "\ud800",
-        "a" * 200, "1" * 200, "-" * 130, "a@" * 70, "13 " * 30, "a" * 250 + "@b.com", "x " * 3000,
-    ]
-)  # fmt: skip
-TEXTS = st.lists(st.one_of(PARTS, st.text(max_size=3)), max_size=40).map("".join)
-MOST_HELD = 49 * WINDOW
-"""48 groups of digits of at most a window each; reached only by invisible characters."""
+        ('{"a": "bomb"}', '{"a": "[word]"}'),
+        (r'{"a": "one\nbomb\tx"}', r'{"a": "one\n[word]\tx"}'),
+        (r'{"a": "\"bomb\" \\bomb"}', r'{"a": "\"[word]\" \\[word]"}'),
+        (r'{"a": "\u0062omb"}', '{"a": "[word]"}'),
+        (r'{"a": "b\u006fm\u0062"}', '{"a": "[word]"}'),
+        (r'{"a": "\u00e9bomb"}', r'{"a": "\u00e9[word]"}'),
+        ('{"n": 1234}', '{"n": "[number]"}'),
+        ('{"n": 12340}', '{"n": 12340}'),
+        ('{"bomb": 12, "a": "12"}', '{"[word]": "[number]", "a": "[number]"}'),
+        (r'{"a": "\ud83d\ude00 bomb"}', r'{"a": "\ud83d\ude00 [word]"}'),
+    ],
+)
+def test_arguments_are_read_as_what_they_say_and_stay_json(raw: str, out: str) -> None:
+    for cut in range(len(raw)):
+        assert read(REDACT, pieces(raw, [cut]), is_json=True)[0] == out
+    json.loads(out)
 
 
-def whole(text: str) -> Released:
-    return filter_tail(Tail("", text, True), "redact")
+def test_a_match_over_the_end_of_a_string_leaves_its_quotes() -> None:
+    finder = LiteralFinder({"pair": ['key": "value']})
+    span = Span(finder, lambda kind, _: "***")
+    assert span.step_json("", "", '{"key": "value"}', final=True).out == '{"***": "***"}'
 
 
-def streamed(pieces: list[str]) -> tuple[list[str], int]:
-    """Released texts and the number of findings."""
-    held, texts, found = "", [], 0
-    for i, piece in enumerate([*pieces, ""]):
-        released = filter_tail(Tail(held, piece, i == len(pieces)), "redact")
-        held = released.held
-        assert len(held) <= MOST_HELD
-        assert released.changed == bool(released.findings)
-        texts.append(released.text)
-        found += sum(finding.count for finding in released.findings)
-    assert held == ""
-    return texts, found
+def test_what_was_found_is_told_as_it_is_meant() -> None:
+    seen: list[str] = []
+    span = Span(LiteralFinder({"word": ['a"b']}), lambda _, value: seen.append(value) or "-")
+    span.step_json("", "", r'{"k": "a\u0027b"}', final=True)
+    assert seen == []
+    finder = LiteralFinder({"word": ["a'b"]})  # an escaped quote is shown as another one
+    span = Span(finder, lambda _, value: seen.append(value) or "-")
+    assert span.step_json("", "", r'{"k": "a\"b"}', final=True).out == '{"k": "-"}'
+    assert seen == ['a"b']
 
 
-def cut(text: str, places: list[int]) -> list[str]:
-    bounds = sorted({0, len(text), *(place % (len(text) + 1) for place in places)})
-    return [text[a:b] for a, b in pairwise(bounds)]
+VALUES = st.recursive(
+    st.one_of(TEXTS, st.text(max_size=6), st.integers(0, 2000), st.booleans(), st.none()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
 
 
-@settings(max_examples=400, deadline=None)
-@given(TEXTS, st.lists(st.integers(0, 20_000), max_size=30))
-@example("mail foo@bar.com or +44 20 7946 0958", [8, 9, 12, 25, 28, 30])
-def test_any_split_gives_the_filtered_whole(text: str, places: list[int]) -> None:
-    texts, found = streamed(cut(text, places))
-    assert "".join(texts) == whole(text).text
-    assert found == sum(finding.count for finding in whole(text).findings)
+@settings(deadline=None)
+@given(VALUES, st.booleans(), CUTS, st.sampled_from([REDACT, FLAG, BLOCK]))
+def test_any_arguments_cut_anywhere_come_out_the_same_and_as_json(
+    value: object, ascii_only: bool, cuts: list[int], span: Span
+) -> None:
+    raw = json.dumps(value, ensure_ascii=ascii_only)
+    whole = read(span, [raw], is_json=True)
+    assert read(span, pieces(raw, cuts), is_json=True) == whole
+    if not whole[2]:
+        json.loads(whole[0])
+    if span is FLAG:
+        assert whole[0] == raw
 
 
-@settings(max_examples=150, deadline=None)
-@given(TEXTS, st.integers(1, 9))
-def test_small_equal_pieces_give_the_filtered_whole(text: str, size: int) -> None:
-    texts, _ = streamed([text[i : i + size] for i in range(0, len(text), size)])
-    assert "".join(texts) == whole(text).text
-
-
-def test_every_character_alone_still_finds_everything() -> None:
-    text = "Write to foo@bar.com, 电话138 0013 8000或+44 20 7946 0958. Bye 2024!"
-    expected = "Write to [EMAIL], 电话[PHONE]或[PHONE]. Bye 2024!"
-    assert "".join(streamed(list(text))[0]) == expected
-
-
-def test_only_the_last_word_is_held() -> None:
-    assert filter_tail(Tail("", "hello wor", False), "redact") == Released("hello ", "wor")
-    assert filter_tail(Tail("wor", "ld ", False), "redact") == Released("world ", "")
-
-
-def test_han_text_goes_out_at_once() -> None:
-    assert filter_tail(Tail("", "今天天气很好", False), "redact") == Released("今天天气很好", "")
-
-
-def test_digits_are_held_only_while_they_may_grow() -> None:
-    held = filter_tail(Tail("", "in 138 ", False), "redact")
-    assert (held.text, held.held) == ("in ", "138 ")
-    assert filter_tail(Tail("138 ", "people ", False), "redact") == Released("138 people ", "")
-
-
-def test_a_list_of_numbers_flows() -> None:
-    numbers = " ".join(str(n) for n in range(1000))
-    released = filter_tail(Tail("", numbers, False), "redact")
-    assert len(released.held) < 60
-
-
-def test_a_word_that_never_ends_is_not_held_for_ever() -> None:
-    for endless in ("a", "7", "-", "a@", "é@a", "1 ", "\u200b", "13800138000/"):
-        held = longest = ""
-        for _ in range(3 * PIECE // len(endless)):
-            held = filter_tail(Tail(held, endless, False), "redact").held
-            longest = max(longest, held, key=len)
-        assert len(longest) <= WINDOW
-
-
-def test_an_address_at_the_end_of_an_endless_word_is_still_found() -> None:
-    for length in range(200, 1200, 7):
-        text = "a" * length + "@example.com"
-        released = whole(text)
-        assert released.text.endswith("[EMAIL]")
-        assert set(released.text) <= set("a[EMAIL]")
-
-
-def test_flag_counts_and_changes_nothing() -> None:
-    text = "a@b.com 13800138000 13900139000"
-    released = filter_tail(Tail("", text, True), "flag")
-    assert (released.text, released.changed) == (text, False)
-    assert [(f.rule, f.action, f.count) for f in released.findings] == [
-        ("pii:email", "flag", 1),
-        ("pii:phone", "flag", 2),
-    ]
-
-
-def test_a_long_answer_is_filtered_whole() -> None:
-    text = "call 13800138000 now; " * 2000
-    assert whole(text).text == "call [PHONE] now; " * 2000
-    assert whole(text).findings[0].count == 2000
+@settings(deadline=None)
+@given(st.text(st.sampled_from('\\"u0041nbom {}:'), max_size=20), CUTS)
+def test_broken_json_is_read_without_harm(raw: str, cuts: list[int]) -> None:
+    assert read(REDACT, pieces(raw, cuts), is_json=True) == read(REDACT, [raw], is_json=True)

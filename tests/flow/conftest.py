@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ import uvicorn
 from houses import Flow, Open, arguments, policy
 from provider.fixtures import ScriptedProvider
 
+from serve_app.backends.local_vllm import Transport
 from serve_app.compose import House, Maker, Stages
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs
@@ -27,12 +28,17 @@ def open_flow(clean_valkey: EmbeddedValkey, provider: ScriptedProvider) -> Open:
 
     @asynccontextmanager
     async def opened(
-        args: dict[str, Any] | None = None, rules: Policy | None = None, redis_url: str = ""
+        args: dict[str, Any] | None = None,
+        rules: Policy | None = None,
+        redis_url: str = "",
+        transports: Mapping[str, Transport] | None = None,
     ) -> AsyncIterator[Flow]:
         environ = {**os.environ, "SERVE_APP_REDIS_URL": redis_url or clean_valkey.url}
         settings = GatewayArgs.model_validate(arguments(provider.base_url, **(args or {})))
         maker = Maker(settings, environ)
-        house = House(maker, rules or policy(), Stages(), {}, "r1", names_requests=True)
+        house = House(
+            maker, rules or policy(), Stages(), transports or {}, "r1", names_requests=True
+        )
         house.start()
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))

@@ -29,7 +29,7 @@ def behaves(pattern: str) -> Callable[[Behaviour], Behaviour]:
 
 async def ok(body: dict[str, Any], exchange: Exchange) -> None:
     """What was asked for: an answer, or the embeddings of `input`."""
-    if "input" in body:
+    if "messages" not in body:
         exchange.whole(200, embeddings(body))
     else:
         await say(body, exchange, pieces_of(reply_text(body)))

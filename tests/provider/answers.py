@@ -33,7 +33,7 @@ def last_user_text(body: dict[str, Any]) -> str:
 def text_of(content: object) -> str:
     """The text of a message's content, whether it is a string or parts."""
     if isinstance(content, list):
-        return " ".join(part.get("text", "") for part in content)
+        return " ".join(part.get("text") or "" for part in content)
     return str(content or "")
 
 

@@ -12,6 +12,7 @@ import contents
 import framing
 import keyed
 import refusals
+import repeats
 import sizes
 import toolplay
 import unsteady
@@ -19,7 +20,7 @@ from acting import BEHAVIOURS, ok
 from connection import Exchange, Request
 from manners import prepare
 
-MODULES = (contents, toolplay, keyed, refusals, breaks, unsteady, framing, sizes)
+MODULES = (contents, repeats, toolplay, keyed, refusals, breaks, unsteady, framing, sizes)
 """Each registers its behaviours when it is imported."""
 
 

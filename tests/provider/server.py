@@ -4,7 +4,8 @@
 
 `POST /v1/chat/completions` and `POST /v1/embeddings` behave as the model's name says
 (`behaviours.py`), or as a script says that was set for the model; `POST /v1/messages` is
-Anthropic's side and `POST /v1beta/models/{model}:{method}` Gemini's (`sides.py`):
+Anthropic's side, `POST /v1beta/models/{model}:{method}` Gemini's, and `POST /v1/moderations`
+OpenAI's of that name (`sides.py`):
 
     POST /_script {"model": "flaky", "steps": ["status-500", "ok"]}   the last step stays
     GET  /_log?model=flaky                                            requests seen

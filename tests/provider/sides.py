@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import anthropic_side
 import behaviours
 import gemini_side
+import moderation_side
 from connection import Exchange, Request
 
 _GEMINI = re.compile(r"/v1beta/models/([^/:]+):(\w+)")
@@ -33,12 +34,15 @@ GEMINI = Side(
     model=lambda path, body: _gemini_model(path),
     streams=lambda path, body: "streamGenerateContent" in path,
 )
+MODERATION = Side(moderation_side.act, model=moderation_side.model_of)
 
 
 def side_of(path: str) -> Side | None:
     """None for a path that is nobody's."""
     if path in ("/v1/chat/completions", "/v1/embeddings"):
         return OPENAI
+    if path == "/v1/moderations":
+        return MODERATION
     if path == "/v1/messages":
         return ANTHROPIC
     return GEMINI if _GEMINI.fullmatch(path) else None

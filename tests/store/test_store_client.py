@@ -7,11 +7,38 @@ from contextlib import asynccontextmanager
 
 import pytest
 import uvloop
+from redis import Redis
+from store.valkey_cluster import ClusterServers
 
 from serve_app.config.structure import RedisSettings
 from serve_app.core.clock import FakeClock, SystemClock
-from serve_app.store.client import Store, StoreUnavailable
+from serve_app.store import address
+from serve_app.store.client import Call, Command, Store, StoreUnavailable
 from serve_app.store.embedded import EmbeddedValkey
+
+
+@pytest.fixture(params=["server", "valkey", "redis"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Of one server, and of clusters; nothing is stored there."""
+    if request.param == "server":
+        server: EmbeddedValkey = request.getfixturevalue("clean_valkey")
+        return server.url
+    cluster: ClusterServers = request.getfixturevalue(f"{request.param}_cluster")
+    cluster.clean()
+    return cluster.url
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
+    async with opened(url, timeout_ms=5000) as store:
+        yield store
+
+
+def flush_scripts(url: str) -> None:
+    cluster = address.parse(url) if address.is_cluster(url) else None
+    for one in [url] if cluster is None else map(cluster.url_of, cluster.seeds):
+        with Redis.from_url(one) as client:
+            client.script_flush()
 
 
 @asynccontextmanager
@@ -61,10 +88,18 @@ async def test_a_value_comes_back_until_its_time_is_over(store: Store) -> None:
     assert await store.get("k") is None
 
 
+async def test_keys_anywhere_are_deleted_in_one_call(store: Store) -> None:
+    for i in range(20):
+        await store.set(f"k{i}", b"v")
+    assert await store.delete(*(f"k{i}" for i in range(25))) == 20
+    assert await store.delete() == 0
+    assert await store.pipeline([("EXISTS", f"k{i}") for i in range(20)]) == [0] * 20
+
+
 async def test_many_values_come_in_order(store: Store) -> None:
-    await store.set("a", b"1", 60)
-    await store.set("c", b"3", 60)
-    assert await store.get_many(["a", "b", "c"]) == [b"1", None, b"3"]
+    await store.set("{x}a", b"1", 60)
+    await store.set("{x}c", b"3", 60)
+    assert await store.get_many(["{x}a", "{x}b", "{x}c"]) == [b"1", None, b"3"]
     assert await store.get_many([]) == []
 
 
@@ -72,7 +107,20 @@ async def test_a_pipeline_answers_in_order(store: Store) -> None:
     for transaction in (False, True):
         commands = [("SET", "n", 1), ("INCRBY", "n", 4), ("GET", "n")]
         replies = await store.pipeline(commands, transaction=transaction)
-        assert replies[1:] == [5, b"5"]
+        assert replies == [True, 5, b"5"]
+    assert await store.pipeline([]) == []
+
+
+async def test_a_long_pipeline_over_many_keys_answers_in_order(store: Store) -> None:
+    numbers = range(500)
+    await store.pipeline([("SET", f"k{i}", i) for i in numbers])
+    assert await store.pipeline([("GET", f"k{i}") for i in numbers]) == [b"%d" % i for i in numbers]
+
+
+async def test_a_walk_names_every_key_that_fits(store: Store) -> None:
+    await store.pipeline([("SET", f"{kind}:{i}", i) for kind in ("yes", "no") for i in range(300)])
+    portions = [names async for names in store.scan("yes:*", 50)]
+    assert {name for names in portions for name in names} == {b"yes:%d" % i for i in range(300)}
 
 
 async def test_a_refused_command_names_no_value(
@@ -87,11 +135,23 @@ async def test_a_refused_command_names_no_value(
     assert len(caplog.records) == 1
 
 
-async def test_scripts_survive_a_flush_of_the_script_cache(store: Store) -> None:
-    for _ in range(2):
-        assert await store.script("append_turn", ["list"], [b"turn", 10, 60]) == 1
-        assert await store.scripts("append_turn", [(["a"], [b"t", 1, 60]), (["b"], [b"t", 1, 60])])
-        await store.pipeline([("SCRIPT", "FLUSH"), ("DEL", "list")])
+async def test_a_transaction_with_a_mistake_does_nothing_and_names_no_value(store: Store) -> None:
+    with pytest.raises(StoreUnavailable, match="wrong number") as refused:
+        await store.pipeline([("SET", "k", "v"), ("HSET", "k", "secret")], transaction=True)
+    assert "secret" not in str(refused.value)
+    assert await store.get("k") is None
+    with pytest.raises(StoreUnavailable, match="WRONGTYPE") as refused:
+        await store.pipeline([("SET", "k", "v"), ("LPUSH", "k", "secret")], transaction=True)
+    assert "secret" not in str(refused.value)
+
+
+async def test_scripts_survive_a_flush_of_the_script_cache(store: Store, url: str) -> None:
+    names = [f"list{i}" for i in range(8)]
+    calls: list[Call] = [([name], [b"turn", 10, 60]) for name in names]
+    for turns in (1, 3):
+        assert await store.script("append_turn", names[:1], [b"turn", 10, 60]) == turns
+        assert await store.scripts("append_turn", calls) == [turns + 1] + [turns // 2 + 1] * 7
+        flush_scripts(url)
 
 
 async def test_a_mistake_in_a_script_is_seen_in_the_log(
@@ -130,8 +190,8 @@ async def test_a_silent_server_is_asked_once_an_interval_and_found_again() -> No
         assert not store.is_open
 
 
-async def test_many_commands_at_once_wait_for_a_connection(clean_valkey: EmbeddedValkey) -> None:
-    async with opened(clean_valkey.url, pool=2, timeout_ms=5000) as store:
+async def test_many_commands_at_once_wait_for_a_connection(url: str) -> None:
+    async with opened(url, pool=2, timeout_ms=5000) as store:
         await asyncio.gather(*(store.set(f"k{i}", b"%d" % i) for i in range(200)))
         values = await asyncio.gather(*(store.get(f"k{i}") for i in range(200)))
         assert values == [b"%d" % i for i in range(200)]
@@ -166,18 +226,15 @@ async def test_waiting_for_a_connection_in_vain_is_not_blamed_on_redis() -> None
         assert {type(r) for r in results} == {StoreUnavailable}
 
 
-async def test_a_cancelled_command_leaves_its_reply_to_nobody(
-    clean_valkey: EmbeddedValkey,
-) -> None:
+async def test_a_cancelled_command_leaves_its_reply_to_nobody(url: str) -> None:
     dice = random.Random(7)
 
     async def echo(store: Store, text: bytes) -> None:
-        if dice.random() < 0.5:
-            assert await store.pipeline([("ECHO", text), ("ECHO", text)]) == [text, text]
-        else:
-            assert await store.pipeline([("ECHO", text)]) == [text]
+        call: list[Command] = [("EVAL", "return ARGV[1]", 1, f"k{i}", text) for i in range(9)]
+        size = dice.choice((1, 2, 9))
+        assert await store.pipeline(call[:size]) == [text] * size
 
-    async with opened(clean_valkey.url, pool=4, timeout_ms=5000) as store:
+    async with opened(url, pool=4, timeout_ms=5000) as store:
         for round_ in range(60):
             tasks = [asyncio.ensure_future(echo(store, b"%d-%d" % (round_, i))) for i in range(12)]
             for _ in range(dice.randrange(12)):

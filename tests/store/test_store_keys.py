@@ -18,8 +18,9 @@ def test_every_key_of_a_tenant_has_the_same_hash_tag() -> None:
     made = [
         keys.cache_entry("t", "f"),
         keys.conversation("t", "s"),
-        keys.user_rate("t", "u"),
-        keys.key_rate("t", "k"),
+        keys.session_names("t", "s"),
+        keys.scope_state("t", ("t", "user=u")),
+        keys.scope_holds("t", ("t", "user=u")),
         keys.ledger_day("t", "2026-01-31", "user"),
         keys.ledger_writer("t", "w"),
         keys.flight_lease("t", "f"),
@@ -27,6 +28,16 @@ def test_every_key_of_a_tenant_has_the_same_hash_tag() -> None:
         keys.flight_batches("t", "f", "replica.1"),
     ]
     assert {key[key.index("{") : key.index("}") + 1] for key in made} == {"{t}"}
+
+
+def test_the_books_of_all_tenants_may_have_one_hash_tag() -> None:
+    made = [
+        keys.scope_state(keys.TOGETHER, ("t", "user=u")),
+        keys.scope_holds(keys.TOGETHER, ("other", "user=u")),
+        keys.ledger_day("t", "2026-01-31", "user", keys.TOGETHER),
+        keys.ledger_writer(keys.TOGETHER, "w"),
+    ]
+    assert {key[key.index("{") : key.index("}") + 1] for key in made} == {"{[ledger]}"}
 
 
 def test_what_replicas_share_about_backends_is_of_one_slot_and_of_no_tenant() -> None:

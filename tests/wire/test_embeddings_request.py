@@ -53,6 +53,7 @@ def test_redacted_texts_stand_where_the_texts_stood(given: Any, back: Any) -> No
         ({"input": [[1, 2], [3]]}, "input"),
         ({"input": {"text": "a"}}, "input"),
         ({"input": "a", "dimensions": 0}, "dimensions"),
+        ({"input": "a", "dimensions": 65_537}, "dimensions"),
         ({"input": "a", "encoding_format": "int8"}, "encoding_format"),
         ({"input": "a", "user": 3}, "user"),
         ({"input": "a", "stream": True}, "stream"),

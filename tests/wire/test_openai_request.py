@@ -97,11 +97,54 @@ def test_texts_are_replaced_in_place_and_images_stay() -> None:
     request = openai.decode(body(messages=messages))
     texts = openai.texts_of(request, "t")
     assert texts.texts == ("be nice", "mail a@b.co", "bye")
-    assert texts.roles == ("system", "user", "user")
+    assert texts.places == ("system", "input", "input")
     changed = json.loads(openai.with_texts(request, ("be nice", "mail ***", "bye")).body())
     assert changed["messages"][1]["content"] == [
         {"type": "text", "text": "mail ***"}, image, {"type": "text", "text": "bye"},
     ]  # fmt: skip
+
+
+def test_arguments_of_tool_calls_are_texts_too() -> None:
+    called = [
+        {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": "x"}'}},
+        {"id": "2", "type": "function", "function": {"name": "g", "arguments": ""}},
+        {"id": "3", "type": "function", "function": {"name": "h", "arguments": '{"b": 1}'}},
+    ]
+    messages = [
+        {"role": "developer", "content": "be nice"},
+        {"role": "assistant", "content": "let me see", "tool_calls": called},
+        {"role": "tool", "tool_call_id": "1", "content": "sunny"},
+        {"role": "assistant", "content": None, "tool_calls": called[:1]},
+    ]
+    request = openai.decode(body(messages=messages))
+    texts = openai.texts_of(request, "t", "/v1/chat/completions", (("<A_1>", "x"),))
+    assert texts.texts == ("be nice", "let me see", '{"a": "x"}', '{"b": 1}', "sunny", '{"a": "x"}')
+    assert texts.places == (
+        "system", "history", "tool_arguments", "tool_arguments", "tool_results", "tool_arguments",
+    )  # fmt: skip
+    assert (texts.path, texts.names) == ("/v1/chat/completions", (("<A_1>", "x"),))
+    changed = openai.with_texts(request, tuple(f"{n}" for n in range(6)))
+    assert openai.texts_of(changed, "t").texts == ("0", "1", "2", "3", "4", "5")
+    said = json.loads(changed.body())["messages"]
+    assert [call["function"]["arguments"] for call in said[1]["tool_calls"]] == ["2", "", "3"]
+
+
+@pytest.mark.parametrize(
+    ("content", "after"),
+    [
+        ("be nice", "be nice\n\nA word."),
+        ("", "A word."),
+        ([{"type": "text", "text": "b"}], [{"type": "text", "text": t} for t in ("b", "A word.")]),
+    ],
+)
+def test_a_canary_stands_at_the_end_of_the_system_prompt(content: Any, after: Any) -> None:
+    messages = [{"role": "system", "content": content}, {"role": "user", "content": "hi"}]
+    changed = openai.with_canary(openai.decode(body(messages=messages)), "A word.")
+    assert json.loads(changed.body())["messages"] == [
+        {"role": "system", "content": after}, messages[1],
+    ]  # fmt: skip
+    alone = openai.decode(body(messages=messages[1:]))
+    assert openai.with_canary(alone, "A word.") == alone
 
 
 def test_needs_are_read_off_the_request() -> None:

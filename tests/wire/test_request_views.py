@@ -84,7 +84,7 @@ def test_parts_of_a_message_cannot_pass_for_messages() -> None:
             ],
             ("what is the weather?", "rain", "thanks"),
         ),
-        ([SYSTEM, CALLED, RESULT], ("be brief", "rain")),
+        ([SYSTEM, CALLED, RESULT], ("be brief", "{}", "rain")),
     ],
 )
 def test_the_opening_ends_with_the_last_user_message(

@@ -47,7 +47,7 @@ class AnthropicDialect:
 
     def body(self, call: Call) -> bytes:
         if call.endpoint != "chat":
-            raise unsupported(PROVIDER, "embeddings")
+            raise unsupported(PROVIDER, call.endpoint)
         asked = read_chat(call, self._dropped.get(call.model))
         model = self._models.get(call.model)
         manners = self._manners.get(call.model) or manners_of(call.model)

@@ -51,7 +51,8 @@ class Dialect(Protocol):
 
     def whole(self, call: Call, body: bytes, secret: str | None) -> Chunk:
         """A whole reply as one `whole` chunk; its `raw` is a `chat.completion` object, or for
-        `call.endpoint == "embeddings"` OpenAI's embeddings `list` object.
+        `call.endpoint == "embeddings"` OpenAI's embeddings `list` object, for `moderations` its
+        object with `results`.
 
         Raises:
             AttemptFailed: it is an error, or no reply of this dialect.

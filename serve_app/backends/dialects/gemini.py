@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from serve_app.backends.base import Call
 from serve_app.backends.dialects import gemini_embeddings
 from serve_app.backends.dialects.auth import key_header
-from serve_app.backends.dialects.canonical_request import read_chat
+from serve_app.backends.dialects.canonical_request import read_chat, unsupported
 from serve_app.backends.dialects.dropped import dropped_fields
 from serve_app.backends.dialects.gemini_answers import GeminiDecoder, decode_whole
 from serve_app.backends.dialects.gemini_request import encode
@@ -51,6 +51,8 @@ class GeminiDialect:
     def body(self, call: Call) -> bytes:
         if call.endpoint == "embeddings":
             return gemini_embeddings.encode(call)
+        if call.endpoint != "chat":
+            raise unsupported("Gemini", call.endpoint)
         return encode(call, read_chat(call, self._dropped.get(call.model)))
 
     def decoder(self, call: Call, secret: str | None) -> GeminiDecoder:

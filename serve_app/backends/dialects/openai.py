@@ -1,20 +1,22 @@
-"""OpenAI's chat completions and embeddings, which most providers speak, each a little otherwise."""
+"""OpenAI's API, which most providers speak, each a little otherwise: chat, vectors, moderation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from serve_app.backends.base import Call
+from serve_app.backends.base import Call, Service
 from serve_app.backends.dialects.auth import key_header
 from serve_app.backends.dialects.openai_reply import decode_chunk, decode_whole
 from serve_app.backends.dialects.openai_request import Rewriting
+from serve_app.backends.judgements import decode_judgements
 from serve_app.backends.vectors import decode_vectors
 from serve_app.config.structure import HostedBackend
 from serve_app.core.types import Chunk
 
 CHAT = "/chat/completions"
 EMBEDDINGS = "/embeddings"
+MODERATIONS = "/moderations"
 
 
 class OpenAIDialect:
@@ -25,14 +27,18 @@ class OpenAIDialect:
         self._headers = dict(quirks.headers)
         self._auth = quirks.auth
         self._query = f"?{urlencode(quirks.query)}" if quirks.query else ""
-        self._chat = quirks.path or CHAT
+        chat = quirks.path or CHAT
         # Azure's `/openai/deployments/{model}/chat/completions` has embeddings beside it.
-        beside = self._chat.removesuffix(CHAT)
-        self._embeddings = (beside if self._chat.endswith(CHAT) else "") + EMBEDDINGS
+        beside = chat.removesuffix(CHAT) if chat.endswith(CHAT) else ""
+        self._paths: dict[Service, str] = {
+            "chat": chat,
+            "embeddings": beside + EMBEDDINGS,
+            "moderations": MODERATIONS,
+        }
         self._rewriting = Rewriting(settings)
 
     def path(self, call: Call) -> str:
-        path = self._chat if call.endpoint == "chat" else self._embeddings
+        path = self._paths[call.endpoint]
         if "{model}" in path:
             path = path.replace("{model}", quote(call.model, safe=""))
         return path + self._query
@@ -49,6 +55,8 @@ class OpenAIDialect:
     def whole(self, call: Call, body: bytes, secret: str | None) -> Chunk:
         if call.endpoint == "embeddings":
             return decode_vectors(body, secret)
+        if call.endpoint == "moderations":
+            return decode_judgements(body, secret)
         return decode_whole(body, secret)
 
 

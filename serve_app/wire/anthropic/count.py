@@ -14,7 +14,7 @@ def countable(request: ChatRequest) -> list[str]:
     texts = list(texts_of(request, "").texts)
     for message in request.params.messages:
         called = [call.function for call in message.tool_calls or () if call.function is not None]
-        texts += [function.name + function.arguments for function in called]
+        texts += [function.name for function in called]
         if isinstance(message.content, list):
             texts += [_IMAGE for part in message.content if part.type == "image_url"]
     if request.params.tools:

@@ -1,0 +1,94 @@
+"""Schemas of answers that have no type of ours: they are passed on, or put together from parts."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Schema = dict[str, Any]
+
+_TEXT: Final[Schema] = {"type": "string"}
+_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_MONEY: Final[Schema] = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]+$"}
+_MAYBE_TEXT: Final[Schema] = {"type": ["string", "null"]}
+
+
+def _object(*optional: str, **properties: Schema) -> Schema:
+    """An object that has all of these, but for the optional ones."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_SUMS: Final = {
+    "requests": _COUNT, "failed": _COUNT, "prompt_tokens": _COUNT, "completion_tokens": _COUNT,
+    "cached": _COUNT, "cached_tokens": _COUNT, "cost_usd": _MONEY, "saved_usd": _MONEY,
+}  # fmt: skip
+_DAY: Final = _object(day=_TEXT, **_SUMS)
+_NAMED: Final = _list(_object(name=_TEXT, **_SUMS))
+_USAGE: Final = {"object": {"const": "usage"}, "tenant": _TEXT, "total": _object(**_SUMS)}
+
+REPLIES: Final[dict[str, Schema]] = {
+    "Error": _object(
+        error=_object(
+            message=_TEXT, type=_TEXT, code=_TEXT, param=_MAYBE_TEXT, request_id=_TEXT
+        )
+    ),
+    "AnthropicError": _object(
+        type={"const": "error"}, error=_object(type=_TEXT, message=_TEXT), request_id=_TEXT
+    ),
+    "ChatCompletion": _object(
+        "id", "object", "created", "usage",
+        id=_TEXT, object=_TEXT, created={"type": "integer"}, model=_TEXT,
+        choices=_list({"type": "object"}), usage={"type": ["object", "null"]},
+    ),
+    "AnthropicMessage": _object(
+        id=_TEXT, type={"const": "message"}, role={"const": "assistant"}, model=_TEXT,
+        content=_list(_object(type=_TEXT)), stop_reason=_MAYBE_TEXT, usage={"type": "object"},
+    ),
+    "Tokens": _object(input_tokens=_COUNT),
+    "Completion": _object(
+        id=_TEXT, object={"const": "text_completion"}, created={"type": "integer"}, model=_TEXT,
+        choices=_list(_object(text=_TEXT, index=_COUNT, finish_reason=_MAYBE_TEXT)),
+        usage=_ref("Usage"),
+    ),
+    "EmbeddingList": _object("usage", data=_list({"type": "object"}), usage={"type": "object"}),
+    "AgentReply": _object(
+        session_id=_MAYBE_TEXT, message=_TEXT, model=_TEXT,
+        usage={"anyOf": [_ref("Usage"), {"type": "null"}]},
+    ),
+    "OwnUsage": _object(
+        **_USAGE, user=_TEXT, key=_TEXT, days=_list(_DAY),
+        limits=_list({"type": "object"}), budgets=_list({"type": "object"}),
+    ),
+    "TenantUsage": _object(
+        **_USAGE, days=_list(_DAY), users=_NAMED, keys=_NAMED, models=_NAMED
+    ),
+    "HotList": _object(object={"const": "list"}, data=_list(_ref("Hot"))),
+    "Warmed": _object(fingerprint=_TEXT, status={"enum": ["stored", "present"]}),
+    "NewKey": {"allOf": [_ref("Key"), _object(key=_TEXT)]},
+    "KeyList": _object(object={"const": "list"}, data=_list(_ref("Key")), next=_TEXT),
+    "Model": _object(
+        id=_TEXT, object={"const": "model"}, created=_COUNT, owned_by=_TEXT
+    ),
+    "ModelList": _object(object={"const": "list"}, data=_list(_ref("Model"))),
+    "AnthropicModel": _object(
+        type={"const": "model"}, id=_TEXT, display_name=_TEXT, created_at=_TEXT
+    ),
+    "AnthropicModelList": _object(
+        data=_list(_ref("AnthropicModel")), has_more={"type": "boolean"}, first_id=_MAYBE_TEXT,
+        last_id=_MAYBE_TEXT,
+    ),
+    "Alive": _object(status={"const": "alive"}),
+    "Readiness": _object(
+        status={"enum": ["ready", "not ready", "draining"]}, profile=_TEXT,
+        policy={"type": "object"}, checks={"type": "object"},
+    ),
+}  # fmt: skip
+"""By name. What a backend adds of its own is passed on, so more fields than these may come."""
