@@ -11,7 +11,7 @@ Unpack the wheels into a folder and give its path; what is not there is left out
 | bastioncorpus 0.6.0 | MIT | attacks and look-alikes |
 | prompt-armor 0.9.1 | Apache-2.0 | collected attacks, by their source |
 | agentdojo 0.1.35 | MIT | mails and files of an agent's world (harmless) |
-| inspect-evals 0.28.0 | MIT | its documentation (harmless, some of it about attacks); manuals of tau2 |
+| inspect-evals 0.28.0 | MIT | its pages (some about attacks) and manuals of tau2 (harmless) |
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from serve_app.config.policy import Where
+
 MOST = 500
 """Of one corpus, evenly taken: one large source is not the whole picture."""
 
@@ -32,7 +34,7 @@ MOST = 500
 class Corpus(NamedTuple):
     name: str
     label: str
-    where: str
+    where: Where
     texts: list[str]
 
 
@@ -80,11 +82,11 @@ def _user_inputs(folder: Path) -> list[dict[str, Any]]:
 
 
 def _bastion(folder: Path) -> Iterator[Corpus]:
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    groups: dict[tuple[str, Where], list[str]] = defaultdict(list)
     for path in folder.rglob("bastioncorpus/corpus/injections.jsonl"):
         for row in _rows(path):
             if row["lang"] == "en":
-                where = "input" if row["channel"] == "user_input" else "tool_results"
+                where: Where = "input" if row["channel"] == "user_input" else "tool_results"
                 label = "attack" if row["label"] == "malicious" else "harmless"
                 groups[label, where].append(row["text"])
     for (label, where), texts in sorted(groups.items()):
@@ -97,7 +99,7 @@ def _armor(folder: Path) -> Iterator[Corpus]:
         for row in _rows(path):
             groups[row["source"]].append(row["text"])
     for source, texts in sorted(groups.items()):
-        where = "tool_results" if source == "llmail-inject" else "input"
+        where: Where = "tool_results" if source == "llmail-inject" else "input"
         yield Corpus(f"prompt-armor {source}", "attack", where, texts)
 
 

@@ -60,9 +60,9 @@ def found() -> Table:
     """Recall and precision by kind."""
     sys.path[:0] = [str(REPOSITORY / "tests" / part)
                     for part in (".", "filters/pii", "filters/secrets")]  # fmt: skip
-    import pii_formats
-    import secret_formats
-    from labelled import labelled, score
+    import pii_formats  # type: ignore[import-not-found]
+    import secret_formats  # type: ignore[import-not-found]
+    from labelled import labelled, score  # type: ignore[import-not-found]
 
     table = Table("kind", "recall", "precision", title=f"{2 * TEXTS} generated texts a kind")
     for formats, finder in (
@@ -76,6 +76,7 @@ def found() -> Table:
 
 
 def _policy(rule: dict[str, object], where: str) -> FilterPolicy:
+    rules: list[dict[str, object]]
     if rule["kind"] == "words":
         rules = [{"name": w["name"], "kind": "words", "file": w["file"], "where": [where]}
                  for w in SHIPPED]  # fmt: skip

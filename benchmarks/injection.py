@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.corpora import corpora
+from serve_app.config.policy import Where
 from serve_app.filters.injection import Detector
 from serve_app.filters.normalize import fold
 
@@ -29,7 +30,7 @@ class Sample(NamedTuple):
     text: str
     is_attack: bool
     family: str
-    where: str
+    where: Where
     split: str
 
 
@@ -53,7 +54,7 @@ def samples(language: str) -> list[Sample]:
     ]
 
 
-def tally(detector: Detector, texts: Iterable[tuple[str, str]]) -> Tally:
+def tally(detector: Detector, texts: Iterable[tuple[str, Where]]) -> Tally:
     """How many of `texts`, each with its `where`, reach the threshold."""
     hits = [detector.score(t, fold(t), where).total >= THRESHOLD for t, where in texts]
     return Tally(sum(hits), len(hits))
@@ -61,7 +62,7 @@ def tally(detector: Detector, texts: Iterable[tuple[str, str]]) -> Tally:
 
 def by_family(detector: Detector, items: Iterable[Sample]) -> dict[tuple[str, str], Tally]:
     """Tallies by label and family, with `all` of each label at the end."""
-    groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[tuple[str, Where]]] = defaultdict(list)
     for item in items:
         label = "attack" if item.is_attack else "harmless"
         groups[label, item.family].append((item.text, item.where))
@@ -85,7 +86,7 @@ def main() -> None:
     if arguments.corpora:
         print("\n| corpus | label | reach the threshold |\n|---|---|---|")
         for corpus in corpora(arguments.corpora):
-            found = tally(detector, ((text, corpus.where) for text in corpus.texts))
+            found = tally(detector, [(text, corpus.where) for text in corpus.texts])
             print(f"| {corpus.name} | {corpus.label} | {found.hits}/{found.of} {found.share:.0%} |")
 
 

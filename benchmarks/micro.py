@@ -110,7 +110,7 @@ def _stages(maker: Maker, policy: Policy) -> Iterator[Case]:
         texts = openai.texts_of(openai.decode(_body(characters)), "default")
         check = partial(filter_.check_input, [texts])
         yield Case("filter", f"check input, {characters} characters", check)
-    tail = Tail(held="", new="Hello from the mock upstream. ", final=False)
+    tail = Tail(None, "Hello from the mock upstream. ", final=False, path="/v1/chat/completions")
     yield Case("filter", "check output, 30 characters", partial(filter_.check_output, [tail]))
     query = PlanQuery(
         model="mock",

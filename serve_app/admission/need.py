@@ -26,6 +26,8 @@ class Asking(Struct):
     answers: int = 1
     cost: Callable[[int, int], int] = lambda _input, _output: 0
     """Most that so many input and output tokens may cost, in micro-USD."""
+    counted: str = ""
+    """The name that limits per model count it under; empty: that of `model`."""
 
 
 def needed(scopes: Scopes, asking: Asking, policy: AdmissionPolicy) -> Need:

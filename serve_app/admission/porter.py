@@ -126,7 +126,7 @@ class Admission:
         caller.check_path(asking.path)
         if asking.model:
             caller.check_model(asking.model)
-        scopes = self._scopes_of(caller, asking.model)
+        scopes = self._scopes_of(caller, asking.counted or asking.model)
         need = needed(scopes, asking, self._policy)
         if not scopes.counted:
             return Admitted(caller, unlimited="no limits")

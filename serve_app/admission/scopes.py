@@ -122,7 +122,10 @@ def _holds(rule: LimitRule, identity: Identity, model: str) -> bool:
 
 
 def _is_named(pattern: str, model: str) -> bool:
-    return model.startswith(pattern[:-1]) if pattern.endswith("*") else model == pattern
+    """Whether a rule means a model by its own name, with its backend's before it, or not."""
+    if pattern.endswith("*"):
+        return model.startswith(pattern[:-1])
+    return model in (pattern, pattern.partition("/")[2])
 
 
 def _scope(rule: LimitRule, identity: Identity, model: str) -> tuple[str, ...]:

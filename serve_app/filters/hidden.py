@@ -112,9 +112,8 @@ def _layers(text: str, folded: str) -> Iterator[Layer]:
             yield Layer(kind, found, 0.3, 0.4, "folded")
     if runs := "\n".join(_encoded(text)):
         yield Layer("encoded", runs, 0.5, 0.5)
-    if "<" in text or "/*" in text or "[//]" in text:
-        if unseen := "\n".join(_unseen(text)):
-            yield Layer("markup", unseen, 0.1, 0.4, "as_sent")
+    if unseen := "\n".join(_unseen(text)):
+        yield Layer("markup", unseen, 0.1, 0.4, "as_sent")
     if "<" in text and _TAG.search(text):
         yield Layer("tagged", _TAG.sub("", text), 0.0, 0.0, "as_sent")
 
@@ -209,6 +208,8 @@ def _as_text(content: bytes) -> str:
 
 def _unseen(text: str) -> Iterator[str]:
     """What HTML and comments hold that a reader of the page does not see."""
+    if not ("<" in text or "/*" in text or "[//]" in text):
+        return
     for pattern in (_COMMENT, _ATTRIBUTE, _UNSEEN):
         for _, found in zip(range(_MOST_RUNS), pattern.finditer(text), strict=False):
             yield next((group for group in found.groups() if group), found[0])

@@ -3,8 +3,8 @@
 Looks at the folded text and at what is hidden in it (`hidden.py`). Where a text stands matters:
 orders to an assistant weigh more in what tools bring, and all of it weighs less in what the model
 said before. What is quoted or reported counts less (`mention.py`). Weak signals add up within two
-neighbouring passages only: far apart in a long document they mean nothing. This is a first sieve, not
-proof: a paraphrase passes it.
+neighbouring passages only: far apart in a long document they mean nothing. This is a first sieve,
+not proof: a paraphrase passes it.
 """
 
 from __future__ import annotations

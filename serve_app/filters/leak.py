@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from serve_app.filters.base import Match
 from serve_app.filters.engine import compiled
+from serve_app.filters.normalize import encodable
 from serve_app.filters.wordruns import WordRuns
 
 _CANARY_CHARS = 12
@@ -59,6 +60,7 @@ class LeakFinder:
         return max(self._runs.longest, _LONGEST_CANARY)
 
     def find(self, text: str, start: int = 0) -> list[Match]:
+        text = encodable(text)
         found: list[Match] = []
         while (canary := self._next_canary(text, start)) is not None:
             for run in self._runs.find(text, start):
@@ -72,6 +74,7 @@ class LeakFinder:
         return found + [Match("overlap", *run) for run in self._runs.find(text, start)]
 
     def undecided(self, text: str, start: int = 0) -> int:
+        text = encodable(text)
         first = self._runs.undecided(text, start)
         if self._beginning is None:
             return first

@@ -19,6 +19,10 @@ _MOST_KNOWN = 4096
 """Combinations of possible cues that are remembered with their signals."""
 
 
+_FEW = 4
+"""So many signals are tried without asking first which are possible."""
+
+
 class Rule(NamedTuple):
     needs: int
     """Bits of the cues."""
@@ -49,22 +53,23 @@ class Phrasebook:
 
     def rules(self, passage: str) -> tuple[Rule, ...]:
         """The signals that some sentence of a passage of folded text may give; mostly none."""
-        possible = self._always
-        for number in self._filter.Match(passage, potential=True) or ():
-            possible |= self._filtered[number]
+        possible = self._possible(passage)
         rules = self._known.get(possible)
         if rules is None:
-            rules = self._possible(possible)
+            rules = self._rules_of(possible)
         if not rules:
             return rules
         tried: dict[int, bool] = {}
         return tuple(rule for rule in rules if self._holds(rule, passage, tried))
 
-    def signals(self, sentence: str, rules: Iterable[Rule], is_data: bool) -> Mapping[str, float]:
+    def signals(self, sentence: str, rules: tuple[Rule, ...], is_data: bool) -> Mapping[str, float]:
         """Names and weights of those signals of `rules` that a sentence gives."""
+        possible = self._possible(sentence) if len(rules) > _FEW else -1
         tried: dict[int, bool] = {}
         found: dict[str, float] = {}
         for rule in rules:
+            if rule.needs & possible != rule.needs:
+                continue
             weight = rule.in_data if is_data else rule.weight
             if abs(weight) > abs(found.get(rule.name, 0.0)) and self._holds(rule, sentence, tried):
                 found[rule.name] = weight
@@ -83,7 +88,14 @@ class Phrasebook:
                 return False
         return True
 
-    def _possible(self, cues: int) -> tuple[Rule, ...]:
+    def _possible(self, text: str) -> int:
+        """Bits of the cues that a text may have."""
+        possible = self._always
+        for number in self._filter.Match(text, potential=True) or ():
+            possible |= self._filtered[number]
+        return possible
+
+    def _rules_of(self, cues: int) -> tuple[Rule, ...]:
         rules = tuple(rule for rule in self._rules if rule.needs & cues == rule.needs)
         if len(self._known) < _MOST_KNOWN:
             self._known[cues] = rules

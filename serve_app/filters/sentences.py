@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 PASSAGE_CHARS = 1024
 _LAST_STOP = 256
-"""A passage ends behind the last full stop in so many characters, if there is one."""
-_LONGEST = 300
-"""Longer sentences are cut: text without full stops is not one thought."""
+"""A passage ends behind the last full stop in so many characters; without one, so many belong to
+the next passage as well."""
+_LONGEST, _OVERLAP = 300, 100
+"""Longer sentences are cut, with an overlap: text without full stops is not one thought."""
 # Full stops inside of `evil.example` or `e.g.` end nothing; Chinese ones have no space behind.
 _STOP = re.compile(r"[.!?;] |[!?;。](?=[^\x00-\x7f])")
 
@@ -20,9 +21,10 @@ def passages(folded: str) -> Iterator[str]:
     while length - start > PASSAGE_CHARS:
         end = start + PASSAGE_CHARS
         stop = max(folded.rfind(mark, end - _LAST_STOP, end) for mark in (". ", "。", "? ", "! "))
-        end = stop + 1 if stop >= 0 else end
+        if stop >= 0:
+            end = stop + 1
         yield folded[start:end]
-        start = end
+        start = end if stop >= 0 else end - _LAST_STOP
     if start < length:
         yield folded[start:]
 
@@ -36,5 +38,6 @@ def sentences(passage: str) -> Iterator[str]:
 
 
 def _pieces(passage: str, start: int, end: int) -> Iterator[str]:
-    for first in range(start, end, _LONGEST):
-        yield passage[first : min(first + _LONGEST, end)]
+    yield passage[start : min(start + _LONGEST, end)]
+    for first in range(start + _LONGEST, end, _LONGEST - _OVERLAP):
+        yield passage[first - _OVERLAP : min(first - _OVERLAP + _LONGEST, end)]

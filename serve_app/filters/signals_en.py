@@ -1,8 +1,10 @@
-"""English signals of prompt injection; see `signals.py`, and `cues_en.py` for the cues."""
+"""English signals of prompt injection; see `signals.py`, and `cues_en_*.py` for the cues."""
 
 from __future__ import annotations
 
-from serve_app.filters.cues_en import ENGLISH_CUES
+from serve_app.filters.cues_en_data import DATA_CUES
+from serve_app.filters.cues_en_orders import ORDER_CUES
+from serve_app.filters.cues_en_roles import ROLE_CUES
 from serve_app.filters.signals import Language, Signal
 
 _SIGNALS = (
@@ -99,4 +101,4 @@ _SIGNALS = (
 
 _REPORTS = (("about", "reported"), ("about", "question"))
 
-ENGLISH = Language(ENGLISH_CUES, _SIGNALS, _REPORTS)
+ENGLISH = Language({**ORDER_CUES, **ROLE_CUES, **DATA_CUES}, _SIGNALS, _REPORTS)

@@ -31,6 +31,8 @@ class Quote(Struct, frozen=True):
     output: int = 0
     cheaper: str = ""
     """The name to ask for where money is short; empty: the caller's own choice stands."""
+    counted: str = UNKNOWN
+    """Under which limits per model count it: one name for one model, however it is asked for."""
 
     def cost(self, input_tokens: int, output_tokens: int) -> int:
         """Micro-USD at most, rounded up."""
@@ -80,6 +82,7 @@ class Quotes:
             max((price.input for price in prices), default=0),
             max((price.output for price in prices), default=0),
             _CHEAPER.get(canonical, "") if self._has_cheap else "",
+            _counted(canonical, models),
         )
 
     def _models(self, name: str) -> Iterable[Model]:
@@ -89,3 +92,9 @@ class Quotes:
             yield from (step.model for step in one.steps)
         if route is None:
             yield from (step.model for step in self._directory.embedding.steps)
+
+
+def _counted(canonical: str, models: list[Model]) -> str:
+    """The model's own name where the name that is asked for leads to that alone."""
+    ids = {model.id for model in models}
+    return ids.pop() if len(ids) == 1 and canonical != AUTO else canonical

@@ -26,6 +26,7 @@ def asking(way: Passage) -> Asking:
         answer_tokens=0 if request.endpoint == "embeddings" else request.max_output_tokens,
         answers=max(1, request.params.n or 1),
         cost=quote.cost,
+        counted=quote.counted,
     )
 
 

@@ -28,9 +28,9 @@ FINDERS: dict[str, Finder] = {
 _ODD = "\u200b\u200b\u200b\u200b\u200b\ufeff０１９ａｚＡ＠－（）𝟏\u00a0—，。的密码护照\ud800é?"
 _SIGNS = " .-+()@:=/_#'\"\n?*~&%\\,;<>|{}[]!"
 _WORDS = [
-    "passport no. ", "护照", "SSN ", "password=", "token: ", "密码是", "Bearer ", "://u:", "aws_secret=",
-    "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "\n", "\\n", "eyJhbGciOiJIUzI1NiJ9.",
-    "sk-", "sk-proj-", "ghp_", "0x", "bc1q", "DE89", "+86 ", "(0", "400-", "138", "1111 ", "2001:db8::",
+    "passport no. ", "护照", "SSN ", "password=", "token: ", "密码是", "Bearer ", "://u:", "aws_secret=",  # noqa: E501
+    "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "\n", "\\n", "eyJhbGciOiJIUzI1NiJ9.",  # noqa: E501
+    "sk-", "sk-proj-", "ghp_", "0x", "bc1q", "DE89", "+86 ", "(0", "400-", "138", "1111 ", "2001:db8::",  # noqa: E501
     "a@b.", "com", "git@", "AccountKey=", "hooks.slack.com/services/", "A" * 40, "b7" * 40,
     "转", "Proc-Type: 4,ENCRYPTED\n", "电话",
 ]  # fmt: skip

@@ -104,6 +104,7 @@ def test_the_whole_prompt_is_found_but_for_less_than_a_leak_at_its_end() -> None
         CANARY.upper(),
         f"marker={CANARY};",
         f"x{CANARY}y",
+        f"\ud800{CANARY}\udfff",
         " ".join(CANARY),
         "-".join(CANARY),
         ", ".join(CANARY),
