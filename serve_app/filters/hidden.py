@@ -30,7 +30,7 @@ _SHORTEST = 8
 """Characters of a decoded text that may say something."""
 
 _ENTITY = compiled(r"&(?:#[0-9]{2,7}|#[xX][0-9a-fA-F]{2,6}|lt|gt|quot|amp|apos|nbsp);")
-_PERCENT = compiled(r"(?:%[0-9a-fA-F]{2}){3}|(?:%[0-9a-fA-F]{2}[^%]{0,3}){4}")
+_PERCENT = compiled("%[0-9a-fA-F]{2}")
 _ESCAPE = compiled(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\u\{[0-9a-fA-F]{1,6}\}")
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|u\{([0-9a-fA-F]{1,6})\})")
 _BASE64 = compiled(r"[A-Za-z0-9+/_-]{16,}={0,2}")
@@ -49,14 +49,13 @@ _UNSEEN = compiled(
     ignore_case=True,
 )
 _TAG = compiled(r"</?[a-zA-Z][^<>]*>")
-_LEET = compiled(r"[a-z][013457@$!|][a-z]|\b[013457@$][a-z]{2,}|[a-z]{2}[013457@$]\b")
+_LEET = compiled(r"\b[a-z]{0,8}(?:[013457@$]{1,2}[a-z]{1,8}){1,4}[013457]?\b")
 _LEET_NEAR = 80
 """Four words of letters and digits within so many characters are no accident."""
-_LEET_LETTERS = str.maketrans("013457@$!|", "oieastasil")
+_LEET_LETTERS = str.maketrans("013457@$", "oieastas")
 _REVERSED = compiled(
-    r"snoitcurtsni|tpmorp metsys|erongi|draziregsid|\bsuoiverp|edirrevo|laever|selur ruoy|令指"
-    r"|词示提"
-    r"|略忽|视无"
+    r"snoitcurtsni|tpmorp metsys|erongi|dragersid|\bsuoiverp|edirrevo|laever|selur ruoy"
+    r"|令指|词示提|略忽|视无"
 )
 _ROT13 = compiled(r"\b(?:vafgehpgvba|cebzcg|vtaber|qvfertneq|sbetrg|erirny|flfgrz|birevq)")
 _CJK = compiled("[\u4e00-\u9fff]")
@@ -123,7 +122,7 @@ def _entities(text: str) -> str:
 
 
 def _percent(text: str) -> str:
-    return unquote(text) if "%" in text and _PERCENT.search(text) else ""
+    return unquote(text) if text.count("%") > 2 and _PERCENT.search(text) else ""
 
 
 def _escapes(text: str) -> str:

@@ -17,8 +17,6 @@ from serve_app.filters.signals import Language, Signal
 
 _MOST_KNOWN = 4096
 """Combinations of possible cues that are remembered with their signals."""
-
-
 _FEW = 4
 """So many signals are tried without asking first which are possible."""
 
