@@ -24,6 +24,12 @@ ROLE_CUES: Mapping[str, str] = {
         "you(?:'ll| will| shall| must)? (?:be|become|act|play|simulate)\\b",
     )
     + r"\b",
+    "unbound": any_of(
+        r"\b(?:unrestricted|unfiltered|uncensored|jailbroken|amoral|unaligned|unhinged)\b",
+        r"\b(?:no longer|not|isn't|n't) (?:be )?(?:bound|restricted|restrained) by\b",
+        r"\b(?:can|may) (?:now )?(?:say|do|answer) (?:absolutely )?(?:anything|everything)",
+        r"\bno matter (?:how|what)(?: \w+){0,4} (?:harmful|unethical|illegal|immoral)\b",
+    ),
     "unlimited": any_of(
         r"\b(?:unrestricted|unfiltered|uncensored|jailbroken|jail ?broken|amoral|immoral"
         r"|unethical|unaligned|unhinged)\b",

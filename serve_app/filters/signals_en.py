@@ -30,7 +30,7 @@ _SIGNALS = (
     Signal("reveal_secret", 0.5, ("reveal_secret",)),
     # Roles without limits
     Signal("unrestricted_role", 1.0, ("role", "unlimited")),
-    Signal("no_limits", 0.4, ("unlimited",)),
+    Signal("no_limits", 0.4, ("unbound",)),
     Signal("no_limits", 0.4, ("limits_off",)),
     Signal("known_jailbreak", 1.0, ("known_persona",)),
     Signal("developer_mode", 0.7, ("developer_mode",), 0.5),
