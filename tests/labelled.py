@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from serve_app.filters.base import Finder, Match
 
-_BEFORE = ["", "My details: ", "Please write down ", "我的信息是", "请记录：", "He said “", "见（", "(",  # noqa: E501
+_BEFORE = ["", "My details: ", "Please write down ", "我的信息是", "请记录：", "He said “", "见（",
+           "(",
            "The value is ", "联系方式 "]  # fmt: skip
 _AFTER = ["", ".", ", thanks", "，谢谢", "。", " and so on", "”好的", "）", ")", "\nNext line",
           "这是我的", "; next"]  # fmt: skip

@@ -118,7 +118,7 @@ _PASSPORTS = re.compile(
 _PASSPORT = then(BORDER, times(chars("A-Za-z0-9"), 8, 10))
 _PASSPORT_CUE = re.compile(
     r"(?i:passports?|passeport|pasaporte|passaporto|reisepass|paspoort|护照|護照|通行证)"
-    r"(?:[^0-9.!?。！？；;\n]|(?i:no|nr|nº|num)\.|[#:]){0,24}$"
+    r"(?:[^0-9.!?。！？；;\n]|(?i:no|nr|num)\.){0,24}$"
 )
 _LEAST_DIGITS = 3
 

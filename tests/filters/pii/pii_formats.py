@@ -341,7 +341,8 @@ def no_wallet(rng: Random) -> str:
     return rng.choice(
         [legacy[:-1] + rng.choice([c for c in _BASE58 if c != legacy[-1]]),
          segwit[:-1] + rng.choice([c for c in _BECH32 if c != segwit[-1]]),
-         mixed.swapcase().replace("0X", "0x"), "0x" + rng.randbytes(32).hex(), rng.randbytes(20).hex(),  # noqa: E501
+         mixed.swapcase().replace("0X", "0x"), "0x" + rng.randbytes(32).hex(),
+         rng.randbytes(20).hex(),
          "0x" + rng.randbytes(4).hex(), legacy + "x"]
     )  # fmt: skip
 

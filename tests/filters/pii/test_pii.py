@@ -107,6 +107,12 @@ def test_many_invisible_characters_part_a_number() -> None:
     assert redacted("138" + "\u200b" * 5 + "00138000") == "138" + "\u200b" * 5 + "00138000"
 
 
+@pytest.mark.parametrize("gap", [":", "#", "no.", "no", " -"])
+def test_a_long_row_of_signs_after_a_cue_ends_soon(gap: str) -> None:
+    text = f"passport{gap * 24}0x E12345678"
+    assert redacted(text) == text
+
+
 def test_lone_surrogates_are_no_trouble() -> None:
     assert redacted("\ud80013800138000\udfff") == "\ud800[PHONE]\udfff"
 

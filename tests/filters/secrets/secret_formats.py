@@ -123,7 +123,8 @@ def no_password(rng: Random) -> str:
 
 def secret_value(rng: Random) -> str:
     cue = rng.choice(
-        ["api_key: ", "API_KEY=", '"apiKey": "', "client_secret = '", "access_token=", "SECRET_KEY: ",  # noqa: E501
+        ["api_key: ", "API_KEY=", '"apiKey": "', "client_secret = '", "access_token=",
+        "SECRET_KEY: ",
          "auth_token: ", "secret：", "x-api-key: "]
     )  # fmt: skip
     return f"{cue}\0{drawn(rng, ALNUM, rng.randint(20, 60))}"
@@ -131,7 +132,8 @@ def secret_value(rng: Random) -> str:
 
 def no_secret_value(rng: Random) -> str:
     return rng.choice(
-        ["token: bert-base-uncased-finetuned", "max_tokens: 4096", "tokens = 1024", "api_key: string",  # noqa: E501
+        ["token: bert-base-uncased-finetuned", "max_tokens: 4096", "tokens = 1024",
+        "api_key: string",
          "api_key=YOUR_API_KEY_12345678", "secret = load_secret_from_vault(12)", "token=1700000000",
          "next_token: none", "the secret is simple", "key: value12345678901234567",
          "api_key: xxxxxxxxxxxxxxxxxxxxxxx1", "token: aaaaaaaaaaaaaaaaaaaaaa11"]

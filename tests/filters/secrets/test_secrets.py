@@ -42,7 +42,8 @@ def test_redacts_the_secret_and_nothing_else(text: str, expected: str) -> None:
     [
         "sk-button-primary-large-disabled-state", "task-1234567890abcdef1234567890abcdef0",
         "http://localhost:8080/a@b", "postgres://user:password@localhost/db",
-        "password = get_password(user1)", "max_tokens: 4096", "commit 16c7e42f292c6912e7710c838347ae178b4a",  # noqa: E501
+        "password = get_password(user1)", "max_tokens: 4096",
+        "commit 16c7e42f292c6912e7710c838347ae178b4a",
         "Use -----BEGIN PRIVATE KEY----- as the first line.", "密码错误，请重试", "[SECRET]",
         "password: [SECRET]",
     ],
