@@ -17,7 +17,7 @@ import requests
 import schemathesis
 from fuzz_house import ACME, ADMIN_KEY, ZETA, Running, Tenant
 from provider.fixtures import ScriptedProvider
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from serve_app.wire.openapi.document import document
 
@@ -142,7 +142,10 @@ def test_every_operation(case: schemathesis.Case, house: Running, visits: Visits
         assert other.mark not in answer.text or other.mark in _parts(case), answer.text
         if case.query and case.query.get("tenant") == other.name:
             assert answer.status_code in (400, 403, 405), answer.text
-    case.validate_response(answer, headers=headers, excluded_checks=[positive_data_acceptance])
+    excluded = [positive_data_acceptance]
+    if "{id}" in path:  # a wrong id may have been made one that exists, above
+        excluded.append(negative_data_rejection)
+    case.validate_response(answer, headers=headers, excluded_checks=excluded)
 
 
 def _turn(case: schemathesis.Case) -> int:
