@@ -8,7 +8,6 @@ from typing import Final
 from msgspec import structs
 
 from serve_app.core.types import Tail, Verdict
-from serve_app.filters.base import Finder, Match
 from serve_app.filters.leak import LeakFinders
 from serve_app.filters.normalize import encodable
 from serve_app.filters.page import Page
@@ -20,21 +19,6 @@ _REMEMBERED: Final = 64
 """Finders of system prompts that are kept ready."""
 _MOST_CHARS: Final = 32_768
 """Of a system prompt: so much goes along with every piece of an answer."""
-
-
-class Encodable:
-    """A finder that is shown no lone surrogate, which no engine takes."""
-
-    def __init__(self, finder: Finder) -> None:
-        self._finder = finder
-        self.before = finder.before
-        self.longest = finder.longest
-
-    def find(self, text: str, start: int = 0) -> list[Match]:
-        return self._finder.find(encodable(text), start)
-
-    def undecided(self, text: str, start: int = 0) -> int:
-        return self._finder.undecided(encodable(text), start)
 
 
 class LeakRule:
@@ -80,7 +64,7 @@ class LeakRule:
         # than all the rest.
         span = self._spans.get(system)
         if span is None:
-            finder = Encodable(self._finders.finder(tuple(map(encodable, system))))
+            finder = self._finders.finder(tuple(map(encodable, system)))
             span = Span(finder, self._replace, self.head.blocks)
             self._spans[system] = span
             while len(self._spans) > _REMEMBERED:
