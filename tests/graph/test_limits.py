@@ -33,7 +33,7 @@ CHAT = "/v1/chat/completions"
 ADMIN = "sk-admin-of-the-test"
 SECONDS = 20.0
 
-BUDGET_MICRO_USD = 60_000
+BUDGET_MICRO_USD = 30_000
 RPM, TPM, PARALLEL = 300, 12_000, 3
 LIMITS: dict[str, dict[str, Any]] = {
     "often": {"requests_per_minute": RPM},
@@ -149,10 +149,11 @@ async def test_no_limit_is_overrun_and_none_is_left_unused(http: aiohttp.ClientS
     began = time.monotonic()
 
     async def client(user: str) -> None:
-        while time.monotonic() - began < SECONDS:
+        while time.monotonic() - began < SECONDS or not seen[user].refused:
             await ask(http, user, seen[user])
 
-    await asyncio.gather(*(client(user) for user in LIMITS for _ in range(CLIENTS // 4)))
+    async with asyncio.timeout(6 * SECONDS):  # a slow machine needs longer to spend a budget
+        await asyncio.gather(*(client(user) for user in LIMITS for _ in range(CLIENTS // 4)))
     lasted = time.monotonic() - began
     for user, one in seen.items():
         assert not one.others, (user, one)

@@ -98,6 +98,7 @@ async def replicas(http: aiohttp.ClientSession) -> Counter[str]:
 async def test_five_hundred_equal_requests_make_one_call(
     http: aiohttp.ClientSession, provider: ScriptedProvider
 ) -> None:
+    assert not await replicas(http), "all of them are in the proxy's list, and none was asked"
     provider.script("ok", "slow-2000ms")
     body = {"model": "ok", "messages": [{"role": "user", "content": "what do all want to know?"}]}
 
