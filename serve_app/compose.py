@@ -45,6 +45,7 @@ from serve_app.ingress.desk import Desk
 from serve_app.ingress.house import HouseRoutes, PolicyState
 from serve_app.ingress.keys import KeyRoutes
 from serve_app.ingress.pantry import PantryRoutes
+from serve_app.ingress.router import Route
 from serve_app.ingress.routes import WorkRoutes
 from serve_app.ingress.usage import UsageRoute
 from serve_app.models import embedded
@@ -309,22 +310,11 @@ class House:
         clerk = Clerk(self._pipeline, self._admission, args.server, clock)
         self._work = WorkRoutes(clerk)
         self.app = GatewayApp(
-            self._work,
-            self._house_routes(),
-            PantryRoutes(
-                identify=clerk.identify,
-                is_admin=clerk.is_admin,
-                cache=self._cache,
-                warm=clerk.warm,
-                max_body_bytes=args.server.max_body_bytes,
-            ),
-            KeyRoutes(admin=clerk.admin, keys=Registrar(self._keys)),
-            UsageRoute(
-                standing=clerk.standing,
-                is_admin=clerk.is_admin,
-                ledger=self.ledger,
-                clock=clock,
-            ),
+            [
+                *self._work.routes(),
+                *self._office_routes(clerk),
+                *self._house_routes().routes(),
+            ],
             self._desk,
             self._observer,
             names_requests=names_requests,
@@ -335,6 +325,24 @@ class House:
         """Show in readiness that a policy was refused and the old one stays."""
         digest = "" if policy is None else policy.digest()
         self._policy_state = PolicyState(self._policy.digest(), digest, why)
+
+    def _office_routes(self, clerk: Clerk) -> list[Route]:
+        """Those that ask no model, for whom their callers are known."""
+        pantry = PantryRoutes(
+            identify=clerk.identify,
+            is_admin=clerk.is_admin,
+            cache=self._cache,
+            warm=clerk.warm,
+            max_body_bytes=self._maker.args.server.max_body_bytes,
+        )
+        usage = UsageRoute(
+            standing=clerk.standing,
+            is_admin=clerk.is_admin,
+            ledger=self.ledger,
+            clock=self._maker.clock,
+        )
+        keys = KeyRoutes(admin=clerk.admin, keys=Registrar(self._keys))
+        return [*pantry.routes(), *keys.routes(), *usage.routes()]
 
     def _house_routes(self) -> HouseRoutes:
         maker = self._maker

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 
-from serve_app.core.errors import GatewayError, NotFound
+from serve_app.core.errors import GatewayError
 from serve_app.ingress import desk as desks
 from serve_app.ingress.desk import Desk
-from serve_app.ingress.house import HouseRoutes
-from serve_app.ingress.http import Exchange, Receive, Scope, Send
-from serve_app.ingress.keys import KeyRoutes
-from serve_app.ingress.pantry import PantryRoutes
-from serve_app.ingress.problems import wrong_method
-from serve_app.ingress.routes import Handler, Route, WorkRoutes
+from serve_app.ingress.http import OPENAI_ERRORS, Exchange, Receive, Scope, Send
+from serve_app.ingress.router import Handler, Route, Router
 from serve_app.observe.observer import Observer, RequestEnd
 from serve_app.wire.anthropic.problem import AnthropicErrors
 
@@ -25,41 +22,23 @@ class GatewayApp:
     """Routes exchanges. Work goes through the desk; health and metrics always get an answer.
 
     Args:
+        routes: all there are.
         names_requests: False where the server in front sends the `x-request-id` header.
     """
 
     def __init__(
         self,
-        work: WorkRoutes,
-        house: HouseRoutes,
-        pantry: PantryRoutes,
-        keys: KeyRoutes,
-        usage: Handler,
+        routes: Iterable[Route],
         desk: Desk,
         observer: Observer,
         *,
         names_requests: bool,
     ) -> None:
         self._names_requests = names_requests
+        self._router = Router(routes)
         self._desk = desk
         self._observer = observer
-        self._models = house.model
         self._anthropic = AnthropicErrors()
-        self._work: dict[str, Route] = work.table()
-        self._keys = keys
-        self._office: dict[str, tuple[str, Handler]] = {
-            "/v1/usage": ("GET", usage),
-            "/v1/cache": ("DELETE", pantry.purge),
-            "/v1/cache/top": ("GET", pantry.top),
-            "/v1/cache/warm": ("POST", pantry.warm),
-        }
-        self._house: dict[str, Handler] = {
-            "/v1/models": house.models,
-            "/health/liveness": house.liveness,
-            "/health/readiness": house.readiness,
-            "/metrics": house.metrics,
-            "/openapi.json": house.openapi,
-        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -72,23 +51,14 @@ class GatewayApp:
     async def _serve(self, exchange: Exchange) -> None:
         began = time.perf_counter()
         error = ""
-        route = ""
+        by_desk = True
         try:
-            if (work := self._work.get(exchange.path)) is not None:
-                route = exchange.path
-                exchange.shape = work.shape
-                await self._work_on(exchange, "POST", work.handle)
-            elif (room := self._office.get(exchange.path)) is not None:
-                route = exchange.path
-                await self._work_on(exchange, *room)
-            elif route := self._keys.route(exchange.path):
-                await self._work_on(exchange, "", self._keys.handle)
+            route = self._found(exchange)
+            by_desk = route.by_desk
+            if by_desk:
+                await self._work_on(exchange, route.handle)
             else:
-                if b"anthropic-version" in exchange.headers:
-                    exchange.shape = self._anthropic
-                route, handler = self._find_house(exchange)
-                self._check_method(exchange, "GET")
-                await handler(exchange)
+                await route.handle(exchange)
         except GatewayError as problem:
             error = problem.code
             await exchange.problem(problem)
@@ -104,31 +74,30 @@ class GatewayApp:
             error = "internal_error"
             await exchange.problem(GatewayError("The gateway failed; its log has the request id"))
         finally:
-            self._report(exchange, route, time.perf_counter() - began, error)
+            if by_desk:
+                self._report(exchange, time.perf_counter() - began, error)
 
-    async def _work_on(self, exchange: Exchange, method: str, handle: Handler) -> None:
-        if method:
-            self._check_method(exchange, method)
+    def _found(self, exchange: Exchange) -> Route:
+        try:
+            route = self._router.find(exchange)
+        except GatewayError:
+            self._know_client(exchange)
+            raise
+        if not route.by_desk:
+            self._know_client(exchange)
+        return route
+
+    def _know_client(self, exchange: Exchange) -> None:
+        """Anthropic's clients ask at paths of no shape, too, and say so in a header."""
+        if exchange.shape is OPENAI_ERRORS and b"anthropic-version" in exchange.headers:
+            exchange.shape = self._anthropic
+
+    async def _work_on(self, exchange: Exchange, handle: Handler) -> None:
         self._desk.enter(exchange)
         try:
             await handle(exchange)
         finally:
             self._desk.leave()
-
-    def _find_house(self, exchange: Exchange) -> tuple[str, Handler]:
-        if (handler := self._house.get(exchange.path)) is not None:
-            return exchange.path, handler
-        if exchange.path.startswith("/v1/models/"):
-            return "/v1/models/{id}", self._models
-        raise NotFound(
-            f"There is no {exchange.path[:80]!r}; see POST {', '.join(self._work)}, "
-            f"GET {', '.join(self._house)}, /v1/usage, /v1/cache and /v1/keys"
-        )
-
-    @staticmethod
-    def _check_method(exchange: Exchange, method: str) -> None:
-        if exchange.method != method and not (exchange.method == "HEAD" and method == "GET"):
-            raise wrong_method(exchange.path, exchange.method, method)
 
     @staticmethod
     async def _cut_off(exchange: Exchange, told: GatewayError) -> None:
@@ -138,12 +107,10 @@ class GatewayApp:
             task.uncancel()
         await exchange.problem(told)
 
-    def _report(self, exchange: Exchange, route: str, duration_s: float, error: str) -> None:
-        if route in self._house:
-            return
+    def _report(self, exchange: Exchange, duration_s: float, error: str) -> None:
         end = RequestEnd(
             trail=exchange.trail,
-            route=route or "other",
+            route=exchange.route or "other",
             status=exchange.status,
             duration_s=duration_s,
             error=error,

@@ -17,6 +17,7 @@ from serve_app.core.kept import CacheState
 from serve_app.core.types import Reading
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.http import JSON, Exchange
+from serve_app.ingress.router import Route
 from serve_app.observe.metrics import CONTENT_TYPE, Metrics
 from serve_app.observe.observer import Observer
 from serve_app.routing.catalog import Catalog, ModelName
@@ -76,6 +77,16 @@ class HouseRoutes:
         self._checked: tuple[float, dict[str, Any]] | None = None
         self._document = document()
 
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/v1/models", self.models, by_desk=False),
+            Route("GET", "/v1/models/{id...}", self.model, by_desk=False),
+            Route("GET", "/health/liveness", self.liveness, by_desk=False),
+            Route("GET", "/health/readiness", self.readiness, by_desk=False),
+            Route("GET", "/metrics", self.metrics, by_desk=False),
+            Route("GET", "/openapi.json", self.openapi, by_desk=False),
+        ]
+
     async def liveness(self, exchange: Exchange) -> None:
         """GET /health/liveness: the event loop turns."""
         await exchange.answer_json(200, {"status": "alive"})
@@ -105,7 +116,7 @@ class HouseRoutes:
 
     async def model(self, exchange: Exchange) -> None:
         """GET /v1/models/{id}."""
-        wanted = exchange.path.removeprefix("/v1/models/")
+        wanted = exchange.params["id"]
         for name, owner in self._names():
             if name == wanted:
                 found = model(name) if _is_anthropic(exchange) else _model(name, owner)

@@ -40,7 +40,8 @@ class Exchange:
 
     `headers` are the caller's, by lower-case name; of a repeated one the last counts.
     `reading_since` is set while the body is awaited, `sending_since` while the caller is not
-    taking what we send. `shape` is how errors look to this caller. `names_itself`: whether the
+    taking what we send. `shape` is how errors look to this caller. `route` is the template of its
+    path once it is found, `params` the values that the path has there. `names_itself`: whether the
     answer's `x-request-id` is ours to send; Serve sends it itself.
     """
 
@@ -51,10 +52,12 @@ class Exchange:
         "facts",
         "headers",
         "method",
+        "params",
         "path",
         "query",
         "reading_since",
         "request_id",
+        "route",
         "sending_since",
         "shape",
         "started",
@@ -69,6 +72,8 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
+        self.route = ""
+        self.params: dict[str, str] = {}
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
         self._send = send

@@ -10,19 +10,17 @@ from typing import Final, Protocol
 from serve_app.core.errors import Blocked, NotFound
 from serve_app.core.key_record import KeyChange, KeyPage, KeyQuery, KeyRecord, KeyTerms, NewKey
 from serve_app.ingress.http import Exchange, Headers
-from serve_app.ingress.problems import wrong_method
+from serve_app.ingress.router import Route
 from serve_app.wire import keys as wire
 
 log = logging.getLogger(__name__)
-
-_READS: Final = ("GET", "HEAD")
 
 MAX_BODY_BYTES: Final = 64 * 1024
 
 _NOT_KEPT: Headers = [(b"cache-control", b"no-store")]
 """No proxy and no browser may remember an answer with a key in it."""
 
-_PATH: Final = re.compile(r"/v1/keys(?:/([0-9a-f]{12})(?:/(rotate|disable|enable))?)?")
+_KEY_ID: Final = re.compile(r"[0-9a-f]{12}")
 
 
 class Keys(Protocol):
@@ -56,23 +54,79 @@ class KeyRoutes:
         self._admin = admin
         self._keys = keys
 
-    @staticmethod
-    def route(path: str) -> str:
-        """The route of a path as metrics name it; empty if it is none of these."""
-        if path != "/v1/keys" and not path.startswith("/v1/keys/"):
-            return ""
-        matched = _PATH.fullmatch(path)
-        if matched is None or matched[1] is None:
-            return "/v1/keys" if matched else "/v1/keys/{id}"
-        return f"/v1/keys/{{id}}/{matched[2]}" if matched[2] else "/v1/keys/{id}"
+    def routes(self) -> list[Route]:
+        one = "/v1/keys/{id}"
+        return [
+            Route("GET", "/v1/keys", self.list),
+            Route("POST", "/v1/keys", self.create),
+            Route("GET", one, self.show),
+            Route("PATCH", one, self.change),
+            Route("DELETE", one, self.forget),
+            Route("POST", f"{one}/rotate", self.rotate),
+            Route("POST", f"{one}/disable", self.disable),
+            Route("POST", f"{one}/enable", self.enable),
+        ]
 
-    async def handle(self, exchange: Exchange) -> None:
-        """Answer whatever is asked below `/v1/keys`.
+    async def list(self, exchange: Exchange) -> None:
+        """GET /v1/keys: a page of them."""
+        self._check_admin(exchange)
+        page = await self._keys.list(wire.decode_query(exchange.query))
+        await exchange.answer_json(200, wire.listed(page))
+
+    async def create(self, exchange: Exchange) -> None:
+        """POST /v1/keys: the one answer that has the key itself."""
+        admin = self._check_admin(exchange)
+        new = await self._keys.create(wire.decode_terms(await exchange.body(MAX_BODY_BYTES)))
+        _audit("created", new.record, admin)
+        await exchange.answer_json(200, wire.shown_once(new), _NOT_KEPT)
+
+    async def show(self, exchange: Exchange) -> None:
+        """GET /v1/keys/{id}"""
+        self._check_admin(exchange)
+        await _tell(exchange, await self._keys.get(_id(exchange)))
+
+    async def change(self, exchange: Exchange) -> None:
+        """PATCH /v1/keys/{id}"""
+        admin, key_id = self._check_admin(exchange), _id(exchange)
+        change = wire.decode_change(await exchange.body(MAX_BODY_BYTES))
+        record = await self._keys.change(key_id, change)
+        _audit("changed", record, admin)
+        await _tell(exchange, record)
+
+    async def forget(self, exchange: Exchange) -> None:
+        """DELETE /v1/keys/{id}"""
+        admin = self._check_admin(exchange)
+        record = await self._keys.forget(_id(exchange))
+        _audit("deleted", record, admin)
+        await _tell(exchange, record)
+
+    async def disable(self, exchange: Exchange) -> None:
+        """POST /v1/keys/{id}/disable"""
+        admin = self._check_admin(exchange)
+        record = await self._keys.disable(_id(exchange))
+        _audit("disabled", record, admin)
+        await _tell(exchange, record)
+
+    async def enable(self, exchange: Exchange) -> None:
+        """POST /v1/keys/{id}/enable"""
+        admin = self._check_admin(exchange)
+        record = await self._keys.enable(_id(exchange))
+        _audit("enabled", record, admin)
+        await _tell(exchange, record)
+
+    async def rotate(self, exchange: Exchange) -> None:
+        """POST /v1/keys/{id}/rotate: a new key in the place of an old one."""
+        admin, key_id = self._check_admin(exchange), _id(exchange)
+        grace_s = wire.decode_rotation(await exchange.body(MAX_BODY_BYTES))
+        new = await self._keys.rotate(key_id, grace_s)
+        _audit(f"made in place of {key_id} (good for {grace_s} s more)", new.record, admin)
+        await exchange.answer_json(200, wire.shown_once(new), _NOT_KEPT)
+
+    def _check_admin(self, exchange: Exchange) -> str:
+        """The id of the caller's admin key, empty where none is needed.
 
         Raises:
             Blocked: the caller is no admin.
-            NotFound: no such route, or no such key.
-            MethodNotAllowed, BadRequest, Overloaded.
         """
         admin = self._admin(exchange)
         if admin is None:
@@ -80,58 +134,23 @@ class KeyRoutes:
                 "Only an admin key (admission.admin_keys) may manage API keys.",
                 code="admin_required",
             )
-        matched = _PATH.fullmatch(exchange.path)
-        if matched is None:
-            raise NotFound(f"There is no {exchange.path[:80]!r}; see /v1/keys/{{id}}")
-        key_id, action = matched.groups()
-        if action:
-            await self._act(exchange, admin, key_id, action)
-        elif key_id:
-            await self._one(exchange, admin, key_id)
-        else:
-            await self._all(exchange, admin)
+        return admin
 
-    async def _all(self, exchange: Exchange, admin: str) -> None:
-        if exchange.method == "POST":
-            new = await self._keys.create(wire.decode_terms(await exchange.body(MAX_BODY_BYTES)))
-            _audit("created", new.record, admin)
-            await exchange.answer_json(200, wire.shown_once(new), _NOT_KEPT)
-        elif exchange.method in _READS:
-            page = await self._keys.list(wire.decode_query(exchange.query))
-            await exchange.answer_json(200, wire.listed(page))
-        else:
-            raise wrong_method(exchange.path, exchange.method, "GET", "POST")
 
-    async def _one(self, exchange: Exchange, admin: str, key_id: str) -> None:
-        if exchange.method in _READS:
-            record = await self._keys.get(key_id)
-        elif exchange.method == "PATCH":
-            change = wire.decode_change(await exchange.body(MAX_BODY_BYTES))
-            record = await self._keys.change(key_id, change)
-            _audit("changed", record, admin)
-        elif exchange.method == "DELETE":
-            record = await self._keys.forget(key_id)
-            _audit("deleted", record, admin)
-        else:
-            raise wrong_method(exchange.path, exchange.method, "GET", "PATCH", "DELETE")
-        await exchange.answer_json(200, wire.shown(record))
+def _id(exchange: Exchange) -> str:
+    """The key that the path names.
 
-    async def _act(self, exchange: Exchange, admin: str, key_id: str, action: str) -> None:
-        if exchange.method != "POST":
-            raise wrong_method(exchange.path, exchange.method, "POST")
-        if action == "rotate":
-            await self._rotate(exchange, admin, key_id)
-            return
-        change = self._keys.disable if action == "disable" else self._keys.enable
-        record = await change(key_id)
-        _audit(f"{action}d", record, admin)
-        await exchange.answer_json(200, wire.shown(record))
+    Raises:
+        NotFound: it cannot be one.
+    """
+    key_id = exchange.params["id"]
+    if _KEY_ID.fullmatch(key_id) is None:
+        raise NotFound(f"There is no {exchange.path[:80]!r}; see /v1/keys/{{id}}")
+    return key_id
 
-    async def _rotate(self, exchange: Exchange, admin: str, key_id: str) -> None:
-        grace_s = wire.decode_rotation(await exchange.body(MAX_BODY_BYTES))
-        new = await self._keys.rotate(key_id, grace_s)
-        _audit(f"made in place of {key_id} (good for {grace_s} s more)", new.record, admin)
-        await exchange.answer_json(200, wire.shown_once(new), _NOT_KEPT)
+
+async def _tell(exchange: Exchange, record: KeyRecord) -> None:
+    await exchange.answer_json(200, wire.shown(record))
 
 
 def _audit(what: str, record: KeyRecord, admin: str) -> None:

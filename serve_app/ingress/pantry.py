@@ -12,6 +12,7 @@ from serve_app.core.errors import Blocked
 from serve_app.core.kept import Hot, Purge, Purged, TopQuery
 from serve_app.core.types import ChatRequest, Identity
 from serve_app.ingress.http import Exchange
+from serve_app.ingress.router import Route
 from serve_app.wire.pantry import decode_purge, decode_top, decode_warm, listed
 
 SETTLE_S: Final = 1.0
@@ -58,6 +59,13 @@ class PantryRoutes:
         self._warm = warm
         self._max_body_bytes = max_body_bytes
         self._settle_s = settle_s
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("DELETE", "/v1/cache", self.purge),
+            Route("GET", "/v1/cache/top", self.top),
+            Route("POST", "/v1/cache/warm", self.warm),
+        ]
 
     async def purge(self, exchange: Exchange) -> None:
         """DELETE /v1/cache?tenant=&model=&tag=&fingerprint=&all=true: how many answers went."""

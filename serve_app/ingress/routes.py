@@ -5,17 +5,15 @@ What an API looks like is in its shape (`wire/`); how it is served is the same f
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
-
-from msgspec import Struct
 
 from serve_app.core.types import ChatRequest
 from serve_app.ingress.agent import AgentChat
 from serve_app.ingress.clerk import Clerk
 from serve_app.ingress.heads import head
-from serve_app.ingress.http import JSON, OPENAI_ERRORS, Exchange
+from serve_app.ingress.http import JSON, Exchange
+from serve_app.ingress.router import Route
 from serve_app.ingress.several import answer_each, together
 from serve_app.routing.estimate import estimate_messages
 from serve_app.wire import completions, route
@@ -25,16 +23,7 @@ from serve_app.wire.anthropic.shape import Messages
 from serve_app.wire.chat import Chat
 from serve_app.wire.completions import Completions
 from serve_app.wire.embeddings import Embeddings
-from serve_app.wire.shape import ErrorShape, Shape
-
-Handler = Callable[[Exchange], Awaitable[None]]
-
-
-class Route(Struct, frozen=True):
-    """Where a path leads, and how errors look there."""
-
-    shape: ErrorShape
-    handle: Handler
+from serve_app.wire.shape import Shape
 
 
 class WorkRoutes:
@@ -53,21 +42,20 @@ class WorkRoutes:
     def busy_message(self, words: str | dict[str, str] | None) -> None:
         self._agent.busy_message = words
 
-    def table(self) -> dict[str, Route]:
-        """All routes, by path."""
+    def routes(self) -> list[Route]:
         messages = Messages()
-        return {
-            "/v1/chat/completions": self._plain(Chat()),
-            "/v1/messages": self._plain(messages),
-            "/v1/messages/count_tokens": Route(messages, self._count_tokens),
-            "/v1/completions": Route(OPENAI_ERRORS, self._completions),
-            "/v1/embeddings": self._plain(Embeddings()),
-            "/v1/route": Route(OPENAI_ERRORS, self._route),
-            "/agent/chat": Route(OPENAI_ERRORS, self._agent),
-        }
+        return [
+            self._plain("/v1/chat/completions", Chat()),
+            self._plain("/v1/messages", messages),
+            Route("POST", "/v1/messages/count_tokens", self._count_tokens, messages),
+            Route("POST", "/v1/completions", self._completions),
+            self._plain("/v1/embeddings", Embeddings()),
+            Route("POST", "/v1/route", self._route),
+            Route("POST", "/agent/chat", self._agent),
+        ]
 
-    def _plain(self, shape: Shape) -> Route:
-        return Route(shape, partial(self._serve, shape))
+    def _plain(self, path: str, shape: Shape) -> Route:
+        return Route("POST", path, partial(self._serve, shape), shape)
 
     async def _serve(self, shape: Shape, exchange: Exchange) -> None:
         """One request, one reply, in any shape."""

@@ -11,6 +11,7 @@ from serve_app.core.clock import Clock
 from serve_app.core.errors import Blocked, Overloaded
 from serve_app.core.types import Identity
 from serve_app.ingress.http import Exchange
+from serve_app.ingress.router import Route
 from serve_app.store.errors import StoreUnavailable
 from serve_app.wire.usage import UsageQuery, decode_usage, left, sums
 
@@ -36,6 +37,9 @@ class UsageRoute:
         self._is_admin = is_admin
         self._ledger = ledger
         self._clock = clock
+
+    def routes(self) -> list[Route]:
+        return [Route("GET", "/v1/usage", self)]
 
     async def __call__(self, exchange: Exchange) -> None:
         query = decode_usage(exchange.query)

@@ -17,6 +17,7 @@ from serve_app.core.clock import SystemClock
 from serve_app.core.errors import GatewayError
 from serve_app.ingress.http import Exchange
 from serve_app.ingress.keys import KeyRoutes
+from serve_app.ingress.router import Router
 from serve_app.store.client import Store
 
 
@@ -37,7 +38,8 @@ class KeysWorld:
         self._store = Store(settings, SystemClock(), url)
         self._directory = KeyDirectory(self._store, "r", SystemClock())
         self.ring = KeyRing(POLICY, self._directory)
-        self._routes = KeyRoutes(admin=self._admin, keys=Registrar(self._directory))
+        routes = KeyRoutes(admin=self._admin, keys=Registrar(self._directory))
+        self._router = Router(routes.routes())
 
     async def close(self) -> None:
         await self._directory.close()
@@ -55,7 +57,7 @@ class KeysWorld:
             return
         exchange = Exchange(scope, receive, send)
         try:
-            await self._routes.handle(exchange)
+            await self._router.find(exchange).handle(exchange)
         except GatewayError as error:
             await exchange.problem(error)
 

@@ -13,7 +13,6 @@ import pytest
 from ingress.asgi_world import call
 from ingress.keys_world import KeysWorld
 
-from serve_app.ingress.keys import KeyRoutes
 from serve_app.store.embedded import EmbeddedValkey
 
 ID = "0123456789ab"
@@ -196,21 +195,6 @@ async def test_a_long_body_is_not_read(world: KeysWorld) -> None:
 )
 async def test_wrong_ways(world: KeysWorld, method: str, path: str, status: int) -> None:
     assert (await ask(world, method, path))[0] == status
-
-
-@pytest.mark.parametrize(
-    ("path", "route"),
-    [
-        ("/v1/keys", "/v1/keys"),
-        (f"/v1/keys/{ID}", "/v1/keys/{id}"),
-        (f"/v1/keys/{ID}/rotate", "/v1/keys/{id}/rotate"),
-        ("/v1/keys/whatever/else", "/v1/keys/{id}"),
-        ("/v1/keysmith", ""),
-        ("/v1/models", ""),
-    ],
-)
-def test_metrics_have_few_routes(path: str, route: str) -> None:
-    assert KeyRoutes.route(path) == route
 
 
 async def test_every_change_is_in_the_log_and_no_key(
