@@ -2,35 +2,28 @@
 
 A session's history holds placeholders (`<EMAIL_1>`) where the policy redacts reversibly. So that
 a later turn can give the caller the real values back, and goes on numbering, the pairs of each
-turn are kept as long as the session, encrypted with AES-256-GCM (NIST SP 800-38D). Without a key
-none are kept: then numbering begins anew with each turn, and what stands in the history as a
-placeholder stays one.
+turn are kept as long as the session, sealed. Without a key none are kept: then numbering begins
+anew with each turn, and what stands in the history as a placeholder stays one.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 from typing import Final
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from serve_app.config.paths import SESSION_KEY
-from serve_app.config.structure import ConversationSettings
-from serve_app.core.errors import PolicyRejected
+from serve_app.config.conversation_policy import ConversationPolicy
 from serve_app.core.types import Names
+from serve_app.sessions.seal import Seals
 from serve_app.store import keys
 from serve_app.store.client import Store
-from serve_app.store.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-_MIN_KEY_CHARS: Final = 16
-_NONCE_BYTES: Final = 12
+MOST_TURNS: Final = 1000
+"""Of one session, whose pairs are kept; those of the oldest go first."""
+
 _MAX_BYTES: Final = 1 << 18
 """Of one turn's pairs; more are not kept."""
 
@@ -42,30 +35,29 @@ class KeptNames:
     """Keeps the pairs of sessions.
 
     Args:
-        key: any secret text; empty: nothing is kept.
-
-    Raises:
-        PolicyRejected: the key is too short to keep anything.
+        policy: how long they are kept.
+        seals: without a key nothing is kept.
     """
 
-    def __init__(self, store: Store, settings: ConversationSettings, key: str) -> None:
-        if key and len(key) < _MIN_KEY_CHARS:
-            raise PolicyRejected(f"{SESSION_KEY} must have at least {_MIN_KEY_CHARS} characters")
+    def __init__(self, store: Store, policy: ConversationPolicy, seals: Seals) -> None:
         self._store = store
-        self._settings = settings
-        self._cipher = AESGCM(_derived(key)) if key else None
+        self._policy = policy
+        self._seals = seals
+
+    def reconfigure(self, policy: ConversationPolicy) -> None:
+        self._policy = policy
 
     async def load(self, tenant: str, session: str) -> Names:
-        """The pairs of all turns; of a placeholder that was given twice at once the first.
+        """The pairs of all turns; of a placeholder that was given twice the first.
 
         Raises:
             StoreUnavailable: Redis is away.
         """
-        if self._cipher is None:
+        if not self._seals.can_seal:
             return ()
         key = keys.session_names(tenant, session)
         sealed, _ = await self._store.pipeline(
-            [("LRANGE", key, 0, -1), ("EXPIRE", key, self._settings.ttl_s)]
+            [("LRANGE", key, 0, -1), ("EXPIRE", key, self._policy.life_s(tenant))]
         )
         names: dict[str, str] = {}
         for one in sealed:
@@ -73,41 +65,33 @@ class KeptNames:
                 names.setdefault(name, value)
         return tuple(names.items())
 
-    async def add(self, tenant: str, session: str, names: Names) -> bool:
-        """Keep the pairs of one more turn; False where that could not be done."""
-        if self._cipher is None or not names:
-            return self._cipher is not None
+    def sealed(self, tenant: str, session: str, names: Names) -> bytes:
+        """The pairs of one more turn, to be kept with it (`Conversations.append`); empty where
+        they cannot be."""
+        if not names or not self._seals.can_seal:
+            return b""
         packed = _encode(names)
         if len(packed) > _MAX_BYTES:
-            return False
-        key = keys.session_names(tenant, session)
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        sealed = nonce + self._cipher.encrypt(nonce, packed, key.encode())
-        try:
+            return b""
+        return self._seals.seal(packed, keys.session_names(tenant, session))
+
+    async def copy(self, tenant: str, source: str, target: str) -> None:
+        """Keep the pairs of a session for a fork of it too.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+        """
+        sealed = self.sealed(tenant, target, await self.load(tenant, source))
+        if sealed:
+            key = keys.session_names(tenant, target)
             await self._store.pipeline(
-                [
-                    ("RPUSH", key, sealed),
-                    ("LTRIM", key, -self._settings.max_turns, -1),
-                    ("EXPIRE", key, self._settings.ttl_s),
-                ]
+                [("RPUSH", key, sealed), ("EXPIRE", key, self._policy.life_s(tenant))]
             )
-        except StoreUnavailable as error:
-            log.warning("what placeholders stand for was not kept: %s", error)
-            return False
-        return True
 
     def _opened(self, sealed: bytes, key: str) -> Names:
         """The pairs of a turn; none if another key sealed them, or nobody did."""
-        assert self._cipher is not None
-        nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-        try:
-            return _decode(self._cipher.decrypt(nonce, rest, key.encode()))
-        except (InvalidTag, ValueError):
+        packed = self._seals.open(sealed, key)
+        if packed is None:
             log.warning("pairs of a session cannot be read and are left out")
             return ()
-
-
-def _derived(key: str) -> bytes:
-    """A key of the cipher's length (RFC 5869)."""
-    hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"serve-app session names")
-    return hkdf.derive(key.encode())
+        return _decode(packed)

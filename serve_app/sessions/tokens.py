@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from serve_app.core.types import Message
+from serve_app.sessions.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,9 @@ class TokenCounter(Protocol):
     def count(self, message: Message) -> int:
         """Tokens of a message with what a chat template puts around it."""
 
+    def counts(self, turn: Turn) -> Sequence[int]:
+        """The same of each place in a turn."""
+
     async def warm(self, messages: Sequence[Message]) -> None:
         """Count messages ahead, off the event loop, so that `count` is exact and quick for them."""
 
@@ -46,6 +50,10 @@ class HeuristicCounter:
 
     def count(self, message: Message) -> int:
         return _around(message) + self._estimate(_text(message))
+
+    def counts(self, turn: Turn) -> Sequence[int]:
+        """As they were estimated when the turn was kept."""
+        return turn.counts
 
     async def warm(self, messages: Sequence[Message]) -> None:
         """Nothing to do."""
@@ -89,6 +97,9 @@ class TokenizerCounter:
         if known is None and self._tokenizer is not None and len(text) <= _SHORT_CHARS:
             known = self._remember(_digest(text), self._exact(text))
         return _around(message) + (self._estimate(text) if known is None else known)
+
+    def counts(self, turn: Turn) -> Sequence[int]:
+        return [0 if message is None else self.count(message) for message in turn.slots]
 
     async def warm(self, messages: Sequence[Message]) -> None:
         self.start()

@@ -37,7 +37,7 @@ class Books:
         facts.usage = tally.usage or _counted(way, tally)
         paid = _paid(facts.usage, answer.given_tokens if tally.usage else 0)
         facts.cost_micro_usd = _cost(way, facts.model, paid)
-        self._enter(facts, paid, status)
+        self._enter(facts, paid, status, lease)
         _charge(lease, paid, facts.cost_micro_usd)
         for part in answer.broken:
             self._enter_broken(way, part, lease)
@@ -46,19 +46,21 @@ class Books:
         """No backend began to answer; nothing is known to have been used."""
         first = plan.candidates[0]
         asked = Facts(way.facts.identity, backend=first.backend, model=first.model)
-        self._enter(asked, Usage(), status)
+        self._enter(asked, Usage(), status, way.lease)
 
-    def replayed(self, facts: Facts, usage: Usage, saved_micro_usd: int) -> None:
+    def replayed(
+        self, facts: Facts, usage: Usage, saved_micro_usd: int, lease: Lease | None = None
+    ) -> None:
         """The cache answered: it costs nothing and saves what the answer had cost."""
         facts.usage = usage
-        self._enter(facts, usage, "ok", saved_micro_usd=saved_micro_usd)
+        self._enter(facts, usage, "ok", lease, saved_micro_usd=saved_micro_usd)
 
-    def shared(self, facts: Facts, outcome: Outcome) -> None:
+    def shared(self, facts: Facts, outcome: Outcome, lease: Lease | None = None) -> None:
         """The call of an equal request answered: it is paid for there."""
         facts.cache, facts.attempts = "flight", 0
         facts.backend, facts.model = outcome.backend, outcome.model
         usage = Usage.of(outcome.prompt_tokens, outcome.completion_tokens)
-        self.replayed(facts, usage, saved_micro_usd=outcome.cost_micro_usd)
+        self.replayed(facts, usage, outcome.cost_micro_usd, lease)
 
     def _enter_broken(self, way: Passage, part: Broken, lease: Lease | None) -> None:
         name = part.candidate
@@ -66,7 +68,7 @@ class Books:
         cost = _cost(way, name.model, usage)
         spent = Facts(way.facts.identity, backend=name.backend, model=name.model)
         spent.cost_micro_usd = cost
-        self._enter(spent, usage, "ok", requests=0)
+        self._enter(spent, usage, "ok", lease, requests=0)
         way.facts.cost_micro_usd += cost
         _charge(lease, usage, cost)
 
@@ -75,6 +77,7 @@ class Books:
         facts: Facts,
         usage: Usage,
         status: Status,
+        lease: Lease | None,
         *,
         saved_micro_usd: int = 0,
         requests: int = 1,
@@ -93,7 +96,8 @@ class Books:
                 status=status,
                 requests=requests,
                 key_id=facts.identity.key_id,
-            )
+            ),
+            lease,
         )
 
 
@@ -112,7 +116,9 @@ def _paid(usage: Usage, given_tokens: int) -> Usage:
 
 def _cost(way: Passage, model: str, usage: Usage) -> int:
     price = way.rules.prices.price(model)
-    return cost_micro_usd(price, usage) if price is not None else 0
+    if price is None:
+        return 0
+    return cost_micro_usd(price, usage, is_batch=way.ask.priority == "batch")
 
 
 def _counted(way: Passage, tally: Tally) -> Usage:

@@ -35,6 +35,7 @@ class Delivery:
 
     Args:
         refresh: told of a fingerprint whose stale answer was served, to make it anew.
+        remembered: told of each request whose turn was added to its conversation.
         max_entry_bytes: larger answers are not kept for the cache or a conversation.
     """
 
@@ -47,6 +48,7 @@ class Delivery:
         conversation: Conversation,
         flights: Flights,
         refresh: Callable[[str, Passage], object],
+        remembered: Callable[[Passage], object],
         max_entry_bytes: int,
     ) -> None:
         self._books = books
@@ -56,6 +58,7 @@ class Delivery:
         self._conversation = conversation
         self._flights = flights
         self._refresh = refresh
+        self._remembered = remembered
         self._max_entry_bytes = max_entry_bytes
 
     async def serve(self, way: Passage, found: Found) -> Reply:
@@ -66,8 +69,8 @@ class Delivery:
         facts.age_s, facts.is_stale = self._caching.age_s(entry), self._caching.is_stale(entry)
         usage = Usage.of(entry.prompt_tokens, entry.completion_tokens)
         if way.recall.is_active:
-            await self._remember(way, replayed_whole(entry).raw)
-        self._books.replayed(facts, usage, saved_micro_usd=entry.cost_micro_usd)
+            await self._remember(way, replayed_whole(entry).raw, is_out=False)
+        self._books.replayed(facts, usage, entry.cost_micro_usd, way.lease)
         if facts.is_stale:
             self._refresh(facts.fingerprint, way)
         gate = self._screening.gate(way)
@@ -141,10 +144,13 @@ class Delivery:
         """An answer has come to its end."""
         outcome = source.outcome
         if isinstance(source, Seat) and not source.leads:
-            self._books.shared(way.facts, outcome)
-        if record is not None:
+            self._books.shared(way.facts, outcome, way.lease)
+        if record is None:
+            return
+        try:
             if way.recall.is_active:
                 await self._remember(way, record.body() if record.is_kept else None)
+        finally:  # an answer to what was asked, though the conversation went on meanwhile
             self._land(way, source, record, outcome, rules)
 
     async def _stopped(self, way: Passage, record: Record | None) -> list[Chunk]:
@@ -172,14 +178,34 @@ class Delivery:
         if isinstance(source, Seat) and not kept and way.keeping is not None:
             self._flights.landed(way.keeping.scope, way.flight, False)
 
-    async def _remember(self, way: Passage, body: bytes | None) -> None:
-        """Keep the turn; one whose answer was too long to hold is not kept, and that is said."""
-        kept = None if body is None else answered(body)
-        if kept is not None and way.facts.blocked:
-            kept = replace(kept, tool_calls=None) if kept.content else None
-        way.facts.session_kept = kept is not None and await self._conversation.remember(
-            way.recall, kept, way.new_names
-        )
+    async def _remember(self, way: Passage, body: bytes | None, *, is_out: bool = True) -> None:
+        """Keep the turn; one whose answer was too long to hold is not kept, and that is said.
+
+        Args:
+            is_out: a stream has been told already.
+
+        Raises:
+            Conflict: somebody else spoke in between, and this turn cannot go after that.
+        """
+        said = None if body is None else answered(body)
+        if said is not None and way.facts.blocked:
+            said = replace(said, tool_calls=None) if said.content else None
+        if said is not None and way.ask.keeps is not None and not way.ask.keeps(said):
+            return
+        late = is_out and way.request.streaming and _goes_after(way)
+        kept = None
+        if said is not None:
+            kept = await self._conversation.remember(way.recall, said, way.new_names, late=late)
+        way.facts.session_kept = kept is not None
+        if kept is not None:
+            way.facts.session, way.facts.session_version = kept.session, kept.version
+            self._remembered(way)
+
+
+def _goes_after(way: Passage) -> bool:
+    """Whether a turn may follow one that it did not know."""
+    is_free = way.ask.at_version is None
+    return is_free and way.rules.policy.conversation.on_conflict == "retry"
 
 
 async def _restored(

@@ -28,5 +28,5 @@ class Leasing:
         a replica answered before it died is never missing there."""
         lease = way.lease
         self.release(way)
-        if lease is not None and lease.cost_micro_usd + lease.input + lease.output:
+        if lease is not None and (lease.once or lease.cost_micro_usd + lease.input + lease.output):
             await self._ledger.confirmed(lease.tenant, self._confirm_s)

@@ -25,8 +25,10 @@ def asking(way: Passage) -> Asking:
         prompt_tokens=_prompt_tokens(request),
         answer_tokens=0 if request.endpoint == "embeddings" else request.max_output_tokens,
         answers=max(1, request.params.n or 1),
-        cost=quote.cost,
+        cost=quote.batch_cost if way.ask.priority == "batch" else quote.cost,
         counted=quote.counted,
+        once=way.ask.once,
+        tenant=way.ask.tenant,
     )
 
 

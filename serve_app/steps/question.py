@@ -9,6 +9,7 @@ from serve_app.core.clock import Clock
 from serve_app.core.types import Candidate, ChatRequest, PlanQuery
 from serve_app.passage import Passage
 from serve_app.routing.estimate import estimate_messages
+from serve_app.sessions.conversation import Wish
 from serve_app.wire import openai
 
 NEED_CHARS = 4000
@@ -45,6 +46,21 @@ def plan_query(way: Passage, warm: str) -> PlanQuery:
         opening_tokens=opening_tokens,
         warm=warm,
         seed=way.conversation or way.ask.trail.request_id,
+    )
+
+
+def wish_of(way: Passage) -> Wish | None:
+    """How a request wants its conversation continued; None: it has none."""
+    ask = way.ask
+    if ask.session is None:
+        return None
+    return Wish(
+        way.facts.identity.tenant,
+        ask.session,
+        ask.at_version,
+        ask.fork_to,
+        ask.instructions,
+        ask.max_prompt_tokens,
     )
 
 
