@@ -1,0 +1,1 @@
+"""Tasks: the durable queue of work that outlives a request."""
