@@ -1,0 +1,1 @@
+"""Batches: their state in Redis, and how their lines are shared out."""
