@@ -1,0 +1,1 @@
+"""Tools that run here: registered Python functions, and those of MCP servers."""
