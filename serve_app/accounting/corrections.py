@@ -19,9 +19,10 @@ class Correction(Struct):
     holds: list[str] = []
 
     def add(self, lease: Lease) -> None:
-        self.input += lease.input
-        self.output += lease.output
-        self.cost_micro_usd += lease.cost_micro_usd
+        if not lease.once:  # else Redis adds what of its bill is new
+            self.input += lease.input
+            self.output += lease.output
+            self.cost_micro_usd += lease.cost_micro_usd
         if lease.reserved:
             self.input -= lease.need.input
             self.output -= lease.need.output

@@ -3,7 +3,8 @@
 Settlements are summed up in memory; a background task takes the sums to Redis, each second, or
 at once where a lease is over. A batch that may or may not have arrived is sent again under its
 number, and Redis adds each number once. So a lease ends, its limits are corrected, and the sums
-grow in one step, once.
+grow in one step, once. A request that may be done twice has a name (`Lease.once`), and Redis
+counts each name once.
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-import msgspec
-
-from serve_app.accounting.corrections import corrections
+from serve_app.accounting.bill import Bill
 from serve_app.accounting.page import Batch, Page
-from serve_app.accounting.totals import Settlement, Sums, Totals, fields, short
+from serve_app.accounting.posting import posted
+from serve_app.accounting.totals import Settlement, Sums, Totals, short
 from serve_app.core.clock import Clock
 from serve_app.core.limits import Lease
 from serve_app.store import keys
-from serve_app.store.client import Argument, Call, Store, StoreUnavailable
+from serve_app.store.client import Store, StoreUnavailable
 
 __all__ = ["Ledger", "Settlement", "Sums", "Totals"]
 
@@ -35,12 +35,7 @@ OTHER = "(other)"
 _BATCH_ROWS = 200
 """Rows and leases in one batch, and in one round trip: a few milliseconds of Redis's time."""
 _KINDS = ("total", "user", "model", "key")
-_KEEP_DAYS_S = 400 * 86400
-_MARK_S = 7 * 86400
-"""Longer than a batch that was applied can wait to hear of it."""
 _RETRY_S = 0.1
-
-_pack = msgspec.msgpack.Encoder().encode
 
 
 class Ledger:
@@ -73,6 +68,8 @@ class Ledger:
         self._number = 0
         self._open: dict[str, Page] = {}
         self._open_rows = 0
+        self._bills: dict[str, Bill] = {}
+        """By lease: of requests that have a name and are under way."""
         self._sent: dict[str, Batch] = {}
         self._hurry = asyncio.Event()
         self._flushing = asyncio.Lock()
@@ -81,9 +78,12 @@ class Ledger:
         self.dropped = 0
         """Settlements that never reached the books: Redis was away until the end."""
 
-    def record(self, settled: Settlement) -> None:
-        """Enter a settlement. Never waits and never fails; about two microseconds."""
-        rows = self._page(settled.tenant).rows
+    def record(self, settled: Settlement, lease: Lease | None = None) -> None:
+        """Enter a settlement. Never waits and never fails; about two microseconds.
+
+        Args:
+            lease: of the request. If it has a name, the settlement is entered when it is over.
+        """
         row = (
             settled.tenant,
             self._today(),
@@ -91,6 +91,10 @@ class Ledger:
             settled.model,
             settled.key_id,
         )
+        if lease is not None and lease.once and lease.is_open:
+            self._bills.setdefault(lease.name, Bill(lease, {})).add(row, settled)
+            return
+        rows = self._page(settled.tenant).rows
         sums = rows.get(row)
         if sums is None:
             if self._open_rows >= self._max_rows:
@@ -101,7 +105,11 @@ class Ledger:
 
     def end(self, lease: Lease, tenant: str) -> None:
         """A lease is over: put what was used in the place of what was reserved, soon."""
-        self._page(tenant).leases.append(lease)
+        page = self._page(tenant)
+        if lease.once:
+            page.bills.append(self._bills.pop(lease.name, Bill(lease, {})))
+        else:
+            page.leases.append(lease)
         self._hurry.set()
 
     async def confirmed(self, tenant: str, limit_s: float) -> bool:
@@ -127,7 +135,7 @@ class Ledger:
     def waiting(self) -> int:
         """Settlements that Redis has not confirmed yet."""
         pages = [*self._open.values(), *(batch.page for batch in self._sent.values())]
-        return sum(sums.requests for page in pages for sums in page.rows.values())
+        return sum(page.requests for page in pages)
 
     def start(self) -> None:
         """Begin to flush in the background; call it in the running loop."""
@@ -243,11 +251,7 @@ class Ledger:
                 del self._open[owner]
                 taken = page
             else:  # who waits, waits for the last part
-                taken = Page(
-                    {row: page.rows.pop(row) for row in list(page.rows)[:_BATCH_ROWS]},
-                    page.leases[:_BATCH_ROWS],
-                )
-                del page.leases[:_BATCH_ROWS]
+                taken = page.first(_BATCH_ROWS)
             self._open_rows -= len(taken.rows)
             self._number += 1
             self._sent[owner] = Batch(self._number, taken)
@@ -255,7 +259,7 @@ class Ledger:
     async def _send(self) -> bool:
         """Send every batch under way; True if all of them arrived."""
         for owners in self._trips():
-            calls = [self._call(owner, self._sent[owner]) for owner in owners]
+            calls = [posted(owner, self._writer, self._sent[owner]) for owner in owners]
             try:
                 replies = await self._store.scripts("ledger", calls)
             except StoreUnavailable:
@@ -281,23 +285,3 @@ class Ledger:
                 room = _BATCH_ROWS - len(batch.page)
             trips[-1].append(owner)
         return trips
-
-    def _call(self, owner: str, batch: Batch) -> Call:
-        hashes: dict[str, dict[str, Sums]] = {}
-        for (tenant, day, user, model, key), sums in batch.page.rows.items():
-            for kind, name in (("total", ""), ("user", user), ("model", model), ("key", key)):
-                if name or kind != "key":
-                    into = hashes.setdefault(self._total(tenant, day, kind), {})
-                    into.setdefault(name, Sums()).merge(sums)
-        scopes = corrections(batch.page.leases)
-        changes = [
-            *(
-                [part for name, sums in by_name.items() for part in fields(name, sums)]
-                for by_name in hashes.values()
-            ),
-            *(correction.change() for correction in scopes),
-        ]
-        args: list[Argument] = ["settle", batch.number, _MARK_S, _KEEP_DAYS_S, len(hashes)]
-        args.append(_pack(changes))
-        scope_keys = [key for c in scopes for key in (c.scope.state, c.scope.holds)]
-        return [keys.ledger_writer(owner, self._writer), *hashes, *scope_keys], args

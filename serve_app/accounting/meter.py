@@ -10,12 +10,18 @@ from serve_app.core.types import Usage
 _MILLION = 1_000_000
 
 
-def cost_micro_usd(price: Price, usage: Usage) -> int:
-    """Cost of a request in micro-USD, rounded half up; exact, in integers throughout."""
+def cost_micro_usd(price: Price, usage: Usage, *, is_batch: bool = False) -> int:
+    """Cost of a request in micro-USD, rounded half up; exact, in integers throughout.
+
+    Args:
+        is_batch: it has batch priority, which may cost less.
+    """
     prompt, completion = max(0, usage.prompt_tokens), max(0, usage.completion_tokens)
     cached = min(cached_tokens(usage), prompt)
     cached_price = price.input if price.cached_input is None else price.cached_input
     total = (prompt - cached) * price.input + cached * cached_price + completion * price.output
+    if is_batch:
+        return (total * price.batch_percent + 50 * _MILLION) // (100 * _MILLION)
     return (total + _MILLION // 2) // _MILLION
 
 

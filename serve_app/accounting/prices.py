@@ -88,7 +88,9 @@ def _names(model: str) -> Iterator[str]:
 
 def _read(path: Path) -> _File:
     try:
-        return _File.model_validate(yaml.safe_load(path.read_bytes()))
+        # libyaml reads it ten times faster; policies change while requests run.
+        content = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+        return _File.model_validate(content)
     except OSError as error:
         raise PolicyRejected(f"{path}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, ValidationError) as error:

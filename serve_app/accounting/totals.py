@@ -13,6 +13,8 @@ _NAME_CHARS = 128
 
 
 Status = Literal["ok", "failed", "left"]
+Row = tuple[str, str, str, str, str]
+"""Tenant, day, user, model, key."""
 
 
 class Settlement(Struct, frozen=True, gc=False):

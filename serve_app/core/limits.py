@@ -100,7 +100,7 @@ class Lease:
         settle: told once, when it is over.
     """
 
-    __slots__ = ("_settle", "_users", "cost_micro_usd", "input", "name", "need", "output",
+    __slots__ = ("_settle", "_users", "cost_micro_usd", "input", "name", "need", "once", "output",
                  "reserved", "scopes", "tenant")  # fmt: skip
 
     def __init__(
@@ -118,6 +118,8 @@ class Lease:
         self.scopes = scopes
         self.need = need
         self.reserved = reserved
+        self.once = ""
+        """A name under which the request is charged once, however often it is done."""
         self.input = self.output = self.cost_micro_usd = 0
         self._settle = settle
         self._users = 1

@@ -33,11 +33,19 @@ class Quote(Struct, frozen=True):
     """The name to ask for where money is short; empty: the caller's own choice stands."""
     counted: str = UNKNOWN
     """Under which limits per model count it: one name for one model, however it is asked for."""
+    batch_input: int = 0
+    batch_output: int = 0
+    """Of work of batch priority: a hundredth of these."""
 
     def cost(self, input_tokens: int, output_tokens: int) -> int:
         """Micro-USD at most, rounded up."""
         total = input_tokens * self.input + output_tokens * self.output
         return -(-total // _MILLION)
+
+    def batch_cost(self, input_tokens: int, output_tokens: int) -> int:
+        """The same of work of batch priority."""
+        total = input_tokens * self.batch_input + output_tokens * self.batch_output
+        return -(-total // (100 * _MILLION))
 
 
 _NOTHING: Final = Quote(UNKNOWN)
@@ -83,6 +91,8 @@ class Quotes:
             max((price.output for price in prices), default=0),
             _CHEAPER.get(canonical, "") if self._has_cheap else "",
             _counted(canonical, models),
+            max((price.input * price.batch_percent for price in prices), default=0),
+            max((price.output * price.batch_percent for price in prices), default=0),
         )
 
     def _models(self, name: str) -> Iterable[Model]:

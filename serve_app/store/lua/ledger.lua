@@ -197,11 +197,11 @@ local function renew()
 end
 
 -- settle: a batch of amounts, once, however often it is sent. KEYS the writer's mark, hashes of
--- totals, then state and holds of each scope; ARGV number of the batch (a writer numbers upwards),
--- seconds that the mark and the totals live, how many totals, and in MessagePack a list for each
--- of them (names and amounts in turns) and for each scope: its limits, input and output tokens to
--- add (less what was reserved), money spent, the holds that end. Replies 1, or 0 if the batch had
--- been added before.
+-- totals, then state and holds of each scope, then a mark for each bill; ARGV number of the batch
+-- (a writer numbers upwards), seconds that marks and the totals live, how many totals, and in
+-- MessagePack a list for each of them (names and amounts in turns) and for each scope: its limits,
+-- input and output tokens to add (less what was reserved), money spent, the holds that end; then
+-- the bills, if there are any: see `charge`. Replies 1, or 0 if the batch had been added before.
 local function add(key, changes)
   for i = 1, #changes, 2 do redis.call('HINCRBY', key, changes[i], changes[i + 1]) end
   redis.call('EXPIRE', key, ARGV[4])
@@ -221,19 +221,72 @@ local function correct(s, input, output, cost, ended)
   save(s)
 end
 
+-- A bill: the number of its mark's key; rows, the answer's first, each with the totals that it is
+-- summed up in (their numbers and its name there in turns) and its amounts in the order of METRICS;
+-- the changes of the scopes that it is charged to, by number. Adds to the changes what of it is new:
+-- of all bills of one name the largest amounts count, and one request.
+local METRICS = {'requests', 'failed', 'prompt_tokens', 'completion_tokens', 'cost_micro_usd',
+                 'cached', 'cached_tokens', 'saved_micro_usd'}
+local AMOUNTS = {3, 4, 5} -- of METRICS: what limits and budgets are charged with
+
+local function enter(changes, places, metric, amount)
+  if amount == 0 then return end
+  for i = 1, #places, 2 do
+    local list = changes[places[i]]
+    list[#list + 1] = METRICS[metric] .. ':' .. places[i + 1]
+    list[#list + 1] = amount
+  end
+end
+
+local function charge(changes, bill)
+  local mark, rows, scopes = KEYS[bill[1]], bill[2], bill[3]
+  if #rows == 0 then return end
+  local before, was_there = {0, 0, 0, 0}, redis.call('GET', mark)
+  if was_there then
+    local at = 0
+    for number in string.gmatch(was_there, '%d+') do
+      at = at + 1
+      before[at] = tonumber(number)
+    end
+  end
+  local counted = before[1]
+  for _, row in ipairs(rows) do
+    if before[1] == 0 then
+      for _, metric in ipairs({1, 2, 6, 7, 8}) do enter(changes, row[1], metric, row[2][metric]) end
+    end
+    if row[2][1] > 0 then counted = 1 end
+  end
+  local now = {counted}
+  for i, metric in ipairs(AMOUNTS) do
+    local amount = 0
+    for _, row in ipairs(rows) do
+      amount = amount + row[2][metric]
+      if not was_there then enter(changes, row[1], metric, row[2][metric]) end
+    end
+    local more = math.max(0, amount - before[i + 1])
+    if was_there and more > 0 then enter(changes, rows[1][1], metric, more) end
+    for _, scope in ipairs(scopes) do changes[scope][i + 1] = changes[scope][i + 1] + more end
+    now[i + 1] = before[i + 1] + more
+  end
+  redis.call('SET', mark, table.concat(now, ' '), 'EX', ARGV[3])
+end
+
 local function settle()
   local number, totals = tonumber(ARGV[2]), tonumber(ARGV[5])
   if tonumber(redis.call('GET', KEYS[1]) or 0) >= number then return 0 end
+  local changes = cmsgpack.unpack(ARGV[6])
+  local bills = ARGV[7] and cmsgpack.unpack(ARGV[7]) or {}
   -- Redis does not undo what a script did before it failed: find out first.
   for i = 2, #KEYS do
     local wanted = i <= totals + 1 and 'hash' or (i - totals) % 2 == 0 and 'string' or 'zset'
+    if i > #KEYS - #bills then wanted = 'string' end
     local kind = redis.call('TYPE', KEYS[i]).ok
     if kind ~= 'none' and kind ~= wanted then
       return redis.error_reply('WRONGTYPE ledger: a key holds a ' .. kind)
     end
   end
-  local changes = cmsgpack.unpack(ARGV[6])
   redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+  for _, bill in ipairs(bills) do charge(changes, bill) end
   for i = 1, totals do add(KEYS[i + 1], changes[i]) end
   for i = totals + 1, #changes do
     local at, change = 2 * i - totals, changes[i]
