@@ -2,6 +2,7 @@
 
     Gateway (ingress) -> Filter, Cache, Router, Backend-<name>...   where `deployed`
                       -> the model applications, by name            always
+            Workers   -> the same
 
 Whatever is `fused` is built inside the ingress replica by `compose.py`. Scale, resources and
 policy of each deployment stand in the Serve config file under its name.
@@ -20,6 +21,7 @@ from serve_app.config.structure import GatewayArgs, HostedBackend
 from serve_app.deployments.backend import BackendReplica
 from serve_app.deployments.gateway import Gateway
 from serve_app.deployments.stage import StageReplica
+from serve_app.deployments.worker import WorkerReplica
 
 STAGES = {"filter": "Filter", "cache": "Cache", "router": "Router"}
 """Stage to deployment name."""
@@ -28,6 +30,8 @@ _QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
 """Serve makes an access log record for every request and then filters it out; below the level it
 makes none (5 % of the replica's time for a cache hit, measured). We write our own line."""
 
+_GIVE_BACK_S = 15.0
+"""For a worker to give back what it could not finish, and to settle what it could."""
 _INGRESS_ONGOING = 4096
 _STAGE_ONGOING = 64
 """Batches, not requests: each carries many."""
@@ -42,13 +46,14 @@ def build_gateway(args: GatewayArgs) -> Application:
         pydantic.ValidationError: names the field at fault.
     """
     plain = args.model_dump(mode="json")
+    stages, backends = _stages(args, plain), _backends(args, plain)
     return serve.deployment(
         Gateway,
         name="Gateway",
         logging_config=_QUIET,
         max_ongoing_requests=_INGRESS_ONGOING,
         graceful_shutdown_timeout_s=args.server.request_deadline_s + 5,
-    ).bind(plain, _stages(args, plain), _backends(args, plain))
+    ).bind(plain, stages, backends, _workers(args, plain, stages, backends))
 
 
 def _stages(args: GatewayArgs, plain: dict[str, Any]) -> dict[str, Application]:
@@ -75,3 +80,19 @@ def _backends(args: GatewayArgs, plain: dict[str, Any]) -> dict[str, Application
         for backend in args.backends
         if isinstance(backend, HostedBackend)
     }
+
+
+def _workers(
+    args: GatewayArgs,
+    plain: dict[str, Any],
+    stages: dict[str, Application],
+    backends: dict[str, Application],
+) -> Application | None:
+    if args.placement.workers == "fused":
+        return None
+    return serve.deployment(
+        WorkerReplica,
+        name="Workers",
+        logging_config=_QUIET,
+        graceful_shutdown_timeout_s=args.tasks.grace_s + _GIVE_BACK_S,
+    ).bind(plain, stages, backends)

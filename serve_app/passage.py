@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -11,9 +12,9 @@ from serve_app.cache.rules import Keeping, Rulebook
 from serve_app.config.policy import Policy
 from serve_app.core.kept import Check, Question
 from serve_app.core.limits import Lease
+from serve_app.core.tools import ToolListing, ToolStep
 from serve_app.core.trail import Trail
-from serve_app.core.types import ChatRequest, Chunk, Identity, Names, Priority, Usage
-from serve_app.flights.base import Call
+from serve_app.core.types import ChatRequest, Chunk, Identity, Message, Names, Priority, Usage
 from serve_app.routing.quotes import Quotes
 from serve_app.sessions.conversation import Recall
 
@@ -43,6 +44,28 @@ class Ask(Struct):
     deadline: float = 0.0
     """Monotonic seconds."""
     priority: Priority = "interactive"
+    at_version: int | None = None
+    """Continue the session after so many of its turns (404 if it never had them); None: after its
+    last. 0 continues a session that nobody has spoken in."""
+    fork_to: str = ""
+    """With `at_version`: where the turn goes, after a copy of those before it, if somebody else
+    went on from there meanwhile. Empty: that is a conflict (409)."""
+    instructions: int = 0
+    """So many of the request's first messages are instructions: they stand before the history and
+    are not remembered."""
+    keeps: Callable[[Message], bool] | None = None
+    """Asked with the assistant's message whether the turn is to be remembered; None: always."""
+    max_prompt_tokens: int | None = None
+    """A cap on the prompt of a session's request, besides the policy's."""
+    key_sha256: str = ""
+    """Of a caller that is known by the digest of its key, in hexadecimal, in place of a header."""
+    tenant: str = ""
+    """Of whom it was taken in, if that was some time ago; another's now, it is refused."""
+    once: str = ""
+    """A name under which it is charged once, however often it is done; empty: each time."""
+    shows_tools: bool = False
+    """The caller is shown the calls of tools that run here: in a stream an empty batch says that
+    `Facts.tool_steps` has changed, and texts before and after calls are not parted."""
 
 
 class Facts(Struct):
@@ -66,6 +89,24 @@ class Facts(Struct):
     """Names of the filter rules that the caller is to be told of."""
     blocked: str = ""
     """Name of the filter rule that ended the answer."""
+    session: str = ""
+    """The session that the turn was really added to: `Ask.session`, or `Ask.fork_to`. Empty until
+    it is remembered."""
+    session_version: int = 0
+    """How many turns that session has with this one; 0: it was not remembered."""
+    session_id: str = ""
+    """`Ask.session`, for those who answer with it; empty: none."""
+    tool_lists: list[ToolListing] = []
+    """What the MCP servers of the request offer."""
+    tool_steps: list[ToolStep] = []
+    """Calls of tools that ran here, in the order in which the model asked for them."""
+    tool_stop: str = ""
+    """The limit that ended them: `steps`, `calls`, `time` or `cost`; empty: none."""
+
+
+class Closing(Protocol):
+    async def aclose(self) -> None:
+        """Harmless after the end."""
 
 
 class Reply(Struct):
@@ -74,7 +115,8 @@ class Reply(Struct):
     facts: Facts
     whole: Chunk | None = None
     chunks: AsyncGenerator[list[Chunk], None] | None = None
-    source: Call | None = None
+    source: Closing | None = None
+    """What is read; closed with the reply."""
     leave: Callable[[], None] | None = None
     """Lets go of what was reserved."""
 

@@ -34,7 +34,7 @@ from serve_app.core.errors import (
     UpstreamFailed,
 )
 from serve_app.core.kept import Fill, Found
-from serve_app.core.types import Chunk, Names, Plan, Problem, Sender
+from serve_app.core.types import Chunk, Identity, Plan, Problem, Sender
 from serve_app.filters.base import Filter
 from serve_app.flights.base import Call
 from serve_app.flights.flights import Flights
@@ -42,17 +42,19 @@ from serve_app.flights.seat import Seat
 from serve_app.passage import Ask, Control, Facts, Passage, Reply, Rules
 from serve_app.routing.base import Router
 from serve_app.routing.quotes import Quotes
-from serve_app.sessions.conversation import Conversation, Recall
+from serve_app.sessions.conversation import Conversation, Kept, Opened, Recall
 from serve_app.steps.beside import Beside
 from serve_app.steps.books import Books
 from serve_app.steps.caching import Caching
 from serve_app.steps.delivery import Delivery
 from serve_app.steps.leasing import Leasing
 from serve_app.steps.need import asking
-from serve_app.steps.question import Warmth, conversation_of, plan_query
+from serve_app.steps.question import Warmth, conversation_of, plan_query, wish_of
+from serve_app.steps.queueing import Queueing
 from serve_app.steps.record import Record
 from serve_app.steps.replay import given, stored
 from serve_app.steps.screening import Screening
+from serve_app.steps.summing import Summing
 from serve_app.steps.supply import Supply
 
 __all__ = ["Admission", "Ask", "Control", "Facts", "Pipeline", "Reply", "Rooms", "Rules"]
@@ -102,6 +104,8 @@ class Pipeline:
         self._max_entry_bytes = max_entry_bytes
         self.caching = Caching(rooms.cache, rooms.clock, rooms.flights.landed)
         self.refreshes: Beside[Passage] = Beside("cache refreshes", self._refresh)
+        self.summaries = Summing(rooms.conversation.store, rooms.clock, self.answer)
+        self._queueing = Queueing(rooms.clock, self._clear, self._attempt)
         self._delivery = Delivery(
             self._books,
             self._screening,
@@ -110,6 +114,7 @@ class Pipeline:
             rooms.conversation,
             rooms.flights,
             self.refreshes.put,
+            self.summaries.consider,
             max_entry_bytes,
         )
         self.reconfigure(policy, prices, quotes)
@@ -122,13 +127,22 @@ class Pipeline:
         """Answer one request, or raise the `GatewayError` that says why not."""
         way = self._begun(ask)
         try:
-            return await self._answer(way)
+            await self._admit(way)
+            return await self._queueing.answer(way)
         except BaseException:
             self._leasing.release(way)
             raise
 
-    async def _answer(self, way: Passage) -> Reply:
-        await self._come_in(way)
+    def identify(self, ask: Ask) -> Identity:
+        """Who asks; nothing is counted.
+
+        Raises:
+            GatewayError: nobody that is known, or it cannot be found out.
+        """
+        return self._rooms.admission.identify(ask.authorization, ask.api_key, ask.key_sha256)
+
+    async def _attempt(self, way: Passage) -> Reply:
+        await self._listen(way)
         self.caching.mark(way)
         if (seat := self._under_way(way)) is not None:
             return await self._delivery.deliver(way, seat)
@@ -140,7 +154,16 @@ class Pipeline:
         return await self._delivery.deliver(way, await self._source(way, found))
 
     def _begun(self, ask: Ask) -> Passage:
-        return Passage(ask, self._rules, Facts(), ask.request, Recall(ask.request))
+        facts = Facts(session_id=ask.session or "")
+        return Passage(ask, self._rules, facts, ask.request, Recall(ask.request))
+
+    def _clear(self, way: Passage) -> None:
+        """Let a request begin anew: what is left of its way so far is who asks, and the lease."""
+        fresh, kept = self._begun(way.ask), ("rules", "lease", "is_short")
+        fresh.facts.identity, fresh.facts.limits = way.facts.identity, way.facts.limits
+        for name in fresh.__struct_fields__:
+            if name not in kept:
+                setattr(way, name, getattr(fresh, name))
 
     async def warm(self, ask: Ask, answer: str | None, *, is_admin: bool) -> tuple[str, bool]:
         """Keep the answer to a request until it is purged.
@@ -203,18 +226,47 @@ class Pipeline:
         finally:
             self._leasing.release(way)
 
+    async def add(self, ask: Ask, identity: Identity) -> Kept | None:
+        """Add messages to a conversation that is there, filtered like any; no model is asked.
+
+        Args:
+            identity: whose conversation it is; the caller has been admitted.
+
+        Returns:
+            None: it could not be kept, or is too large.
+
+        Raises:
+            GatewayError: there is no such conversation, or a filter refuses it.
+        """
+        way = self._begun(ask)
+        way.facts.identity = identity
+        opened = await self._open(way)
+        if opened is None or not opened.thread.is_there:
+            raise NotFound("There is no such conversation", code="conversation_not_found")
+        await self._filter_input(way, opened)
+        *before, last = way.request.params.messages
+        recall = Recall(way.request, opened, before)
+        return await self._rooms.conversation.remember(recall, last, way.new_names, late=True)
+
     # ------------------------------------------------------------- the way in
 
     async def _come_in(self, way: Passage) -> None:
         await self._admit(way)
-        await self._filter_input(way)
-        await self._recall(way)
+        await self._listen(way)
+
+    async def _listen(self, way: Passage) -> None:
+        opened = await self._open(way)
+        await self._filter_input(way, opened)
+        if opened is not None:
+            await self._recall(way, opened)
         if way.rules.policy.routing.sticky:
             way.conversation = conversation_of(way)
 
     async def _admit(self, way: Passage) -> None:
         ask = way.ask
-        admitted = await self._rooms.admission.admit(ask.authorization, ask.api_key, asking(way))
+        admitted = await self._rooms.admission.admit(
+            ask.authorization, ask.api_key, asking(way), ask.key_sha256
+        )
         way.lease = admitted.lease
         if admitted.caller.priority == "batch":  # a header may lower a request, never raise it
             ask.priority = "batch"
@@ -229,19 +281,23 @@ class Pipeline:
             budget="" if soft is None else f"nearly spent: {soft.period} {soft.scope.name}",
         )
 
-    async def _filter_input(self, way: Passage) -> None:
-        if not way.rules.policy.filter.enabled:
-            return
-        names: Names = ()
-        if way.ask.session is not None and way.rules.policy.filter.keeps_names:
-            tenant = way.facts.identity.tenant
-            names = await self._rooms.conversation.names(tenant, way.ask.session)
-        await self._screening.judge(way, names)
+    async def _open(self, way: Passage) -> Opened | None:
+        """The conversation that a request goes on with, as it is before anything is done."""
+        wish, filters = wish_of(way), way.rules.policy.filter
+        if wish is None:
+            return None
+        with_names = filters.enabled and filters.keeps_names
+        return await self._rooms.conversation.open(wish, with_names=with_names)
 
-    async def _recall(self, way: Passage) -> None:
-        conversation, tenant = self._rooms.conversation, way.facts.identity.tenant
-        way.recall = await conversation.recall(tenant, way.ask.session, way.request)
+    async def _filter_input(self, way: Passage, opened: Opened | None) -> None:
+        if way.rules.policy.filter.enabled:
+            await self._screening.judge(way, () if opened is None else opened.names)
+
+    async def _recall(self, way: Passage, opened: Opened) -> None:
+        way.recall = await self._rooms.conversation.recall(opened, way.request, way.ask.trail)
         way.request = way.recall.request
+        if way.recall.has_history:  # what can be deleted is kept in no second place
+            way.ask.control = replace(way.ask.control, write=False)
 
     async def _plan(self, way: Passage) -> Plan:
         query = plan_query(way, self._warmth.of(way.conversation))

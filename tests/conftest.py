@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from provider.fixtures import provider, provider_process  # noqa: F401
 from redis import Redis
+from tools.mcp_world import mcp_server  # noqa: F401
 
 from serve_app.config.structure import RedisSettings
 from serve_app.core.clock import SystemClock

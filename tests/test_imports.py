@@ -13,7 +13,7 @@ ROOT = Path(serve_app.__file__).parent
 
 ROOMS = {
     "vitals", "filters", "cache", "flights", "routing", "backends", "sessions", "accounting",
-    "admission",
+    "admission", "tasks", "files", "batches", "tools",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -29,6 +29,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flights": {"core", "config", "store"},
     "admission": {"core", "config", "store"},
     "sessions": {"core", "config", "store"},
+    "tasks": {"core", "config", "store"},
+    "files": {"core", "config", "store"},
+    "batches": {"core", "config", "store"},
+    "tools": {"core", "config"},
     "accounting": {"core", "config", "store"},
     "observe": {"core"},
     "wire": {"core"},
@@ -47,12 +51,30 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sessions",
     },
     "pipeline": {"core", "config", "wire", "steps", "passage", *ROOMS},
+    "loop": {"core", "config", "wire", "passage", "pipeline", "tools"},
+    "work": {
+        "core",
+        "config",
+        "store",
+        "wire",
+        "steps",
+        "passage",
+        "pipeline",
+        "observe",
+        "accounting",
+        "tasks",
+        "files",
+        "batches",
+        "sessions",
+    },
     "ingress": {
         "core",
         "config",
         "wire",
+        "steps",
         "passage",
         "pipeline",
+        "loop",
         "observe",
         "store",
         "accounting",
@@ -60,12 +82,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "backends",
         "cache",
         "routing",
+        "tasks",
+        "sessions",
+        "work",
     },
     "compose": {
         "core",
         "config",
+        "wire",
         "pipeline",
+        "loop",
         "ingress",
+        "work",
         "observe",
         "store",
         "steps",
@@ -85,16 +113,23 @@ MAY_IMPORT: dict[str, set[str]] = {
         "vitals",
     },
     "graph": {"config", "deployments"},
-    "cli": {"core", "config", "store", "models", "accounting", "cache", "routing"},
+    "batch": {"core", "config", "accounting", "models", "deployments"},
+    "cli": {"core", "config", "store", "models", "accounting", "cache", "routing", "batch"},
 }
 """By room (a folder or a file at the top), the rooms it may import besides itself."""
 
 FENCES: dict[str, set[str]] = {
-    "ray": {"graph", "deployments"},
+    "ray": {"graph", "deployments", "batch"},
+    "pyarrow": {"batch"},
     "grpc": {"deployments"},
     "redis": {"store"},
     "starlette": {"deployments"},
-    "aiohttp": {"backends"},
+    "mcp": {"tools"},
+    "mcp_types": {"tools"},
+    "httpx2": {"tools"},
+    "fsspec": {"files", "batch"},
+    "python_multipart": {"wire"},
+    "aiohttp": {"backends", "work", "batch"},
     "vllm": {"deployments"},
     "torch": {"models"},
     "gguf": {"models"},
@@ -108,7 +143,7 @@ FENCES: dict[str, set[str]] = {
     "tokenizers": {"cache", "models"},
     "opencc": {"cache", "filters"},
     "typer": {"cli"},
-    "rich": {"cli"},
+    "rich": {"cli", "batch"},
 }
 
 

@@ -78,9 +78,25 @@ class KeyRing:
         key = _given(authorization, x_api_key)
         if not key:
             return self._without_key()
-        known = self._known(digest(key), key)
+        is_unheard = self._require_key and not self._directory.is_loaded and is_whole(key)
+        known = self._listed(digest(key), may_be_unheard=is_unheard)
         if known is None:
             return self._stranger(key)
+        known.check_valid(self._directory.now())
+        return known
+
+    def find_digest(self, sha256: str) -> Caller:
+        """Who has the key of a digest (hexadecimal) that was good once, whether a key is required
+        now or not.
+
+        Raises:
+            Unauthorized: it is unknown by now, disabled, or has expired.
+            Overloaded: keys cannot be looked up at the moment.
+        """
+        is_unheard = not self._directory.is_loaded
+        known = self._listed(bytes.fromhex(sha256), may_be_unheard=is_unheard)
+        if known is None:
+            raise Unauthorized("The API key that this work was taken in with is gone.")
         known.check_valid(self._directory.now())
         return known
 
@@ -100,11 +116,17 @@ class KeyRing:
         """Whether a caller has an admin key, or needs none."""
         return self.admin(authorization, x_api_key) is not None
 
-    def _known(self, sha256: bytes, key: str) -> Caller | None:
+    def _listed(self, sha256: bytes, *, may_be_unheard: bool) -> Caller | None:
+        """Who has the key of a digest.
+
+        Args:
+            may_be_unheard: whether an unknown key may be one that this replica has not heard of
+                yet.
+        """
         if (known := self._callers.get(sha256)) is not None:
             return known
         known = self._directory.find(sha256)
-        if known is None and not self._may_be_good(key):
+        if known is None and not may_be_unheard:
             return None
         if known is None or self._is_too_old(self._without_redis):
             raise Overloaded(
@@ -113,10 +135,6 @@ class KeyRing:
                 retry_after_s=1.0,
             )
         return known
-
-    def _may_be_good(self, key: str) -> bool:
-        """Whether an unknown key is one that this replica may not have heard of yet."""
-        return self._require_key and not self._directory.is_loaded and is_whole(key)
 
     def _is_too_old(self, rule: WithoutRedis) -> bool:
         """Whether a key may have been disabled long ago, and nobody could tell us."""

@@ -28,6 +28,11 @@ class Asking(Struct):
     """Most that so many input and output tokens may cost, in micro-USD."""
     counted: str = ""
     """The name that limits per model count it under; empty: that of `model`."""
+    once: str = ""
+    """A name under which it is charged once, however often it is done; empty: each time."""
+    tenant: str = ""
+    """Of whom it must be; empty: of anybody. What was taken in from a key is not done for another
+    tenant that has the key now."""
 
 
 def needed(scopes: Scopes, asking: Asking, policy: AdmissionPolicy) -> Need:

@@ -19,7 +19,7 @@ from serve_app.admission.till import Refusal, Till
 from serve_app.config.policy import AdmissionPolicy
 from serve_app.config.structure import LedgerSettings
 from serve_app.core.clock import Clock
-from serve_app.core.errors import BudgetSpent, GatewayError, RateLimited
+from serve_app.core.errors import BudgetSpent, GatewayError, RateLimited, Unauthorized
 from serve_app.core.limits import PERIODS, Lease, Need, Scope, Used
 from serve_app.core.types import Identity
 from serve_app.store.client import Store, StoreUnavailable
@@ -110,31 +110,40 @@ class Admission:
         await self._till.close()
 
     async def admit(
-        self, authorization: str | None, x_api_key: str | None, asking: Asking
+        self,
+        authorization: str | None,
+        x_api_key: str | None,
+        asking: Asking,
+        key_sha256: str = "",
     ) -> Admitted:
         """Let a caller in, with all that the request needs reserved.
 
+        Args:
+            key_sha256: of a caller that is known by the digest of its key in place of a header.
+
         Raises:
-            Unauthorized: no key, or one that is not good.
+            Unauthorized: no key, or one that is not good, or is another tenant's than was asked.
             Blocked: the key may not use this route or model.
             TooLarge: no limit would ever let so large a request through.
             RateLimited: a limit is used up; `retry_after_s` says for how long.
             BudgetSpent: a budget is.
             Overloaded: limits or keys cannot be looked up and the policy is `fail_closed`.
         """
-        caller = self._ring.find(authorization, x_api_key)
+        caller = self._caller(authorization, x_api_key, key_sha256)
+        _check_tenant(caller, asking.tenant)
         caller.check_path(asking.path)
         if asking.model:
             caller.check_model(asking.model)
         scopes = self._scopes_of(caller, asking.counted or asking.model)
         need = needed(scopes, asking, self._policy)
         if not scopes.counted:
-            return Admitted(caller, unlimited="no limits")
+            return self._named(Admitted(caller, unlimited="no limits"), asking.once)
         tenant = caller.identity.tenant
         try:
             outcome = await self._till.reserve(tenant, scopes.counted, need)
         except StoreUnavailable as error:
-            return self._without_redis(caller, scopes.counted, need, error)
+            admitted = self._without_redis(caller, scopes.counted, need, error)
+            return self._named(admitted, asking.once)
         self._alone.hear(scopes.counted, outcome.used)
         if outcome.refusal is not None:
             raise _refused(outcome.refusal, scopes.counted, outcome.used)
@@ -142,7 +151,56 @@ class Admission:
         if soft is not None:
             self._warn(soft, caller.identity)
         told = figures.headers(scopes.counted, outcome.used)
-        return Admitted(caller, outcome.lease, told, soft)
+        return self._named(Admitted(caller, outcome.lease, told, soft), asking.once)
+
+    def identify(
+        self, authorization: str | None, x_api_key: str | None, key_sha256: str = ""
+    ) -> Identity:
+        """Who is calling; nothing is reserved.
+
+        Raises:
+            Unauthorized: no key, or one that is not good.
+            Overloaded: keys cannot be looked up and the policy is `fail_closed`.
+        """
+        return self._caller(authorization, x_api_key, key_sha256).identity
+
+    def _caller(self, authorization: str | None, x_api_key: str | None, key_sha256: str) -> Caller:
+        if key_sha256:
+            return self._ring.find_digest(key_sha256)
+        return self._ring.find(authorization, x_api_key)
+
+    def _named(self, admitted: Admitted, once: str) -> Admitted:
+        """A request that is charged once has a lease that says so, even if nothing is limited."""
+        if once:
+            lease = admitted.lease or self._till.lend(admitted.identity.tenant, (), Need())
+            lease.once = once
+            admitted.lease = lease
+        return admitted
+
+    async def admit_to_queue(
+        self, authorization: str | None, x_api_key: str | None, path: str
+    ) -> Caller:
+        """Let a caller in that wants something done later, which is admitted itself then.
+
+        Raises:
+            GatewayError: as `admit`.
+        """
+        admitted = await self.admit(authorization, x_api_key, Asking(path=path))
+        if admitted.lease is not None:
+            admitted.lease.done()
+        return admitted.caller
+
+    def known(self, authorization: str | None, x_api_key: str | None, path: str) -> Identity:
+        """Who a caller is that comes back for what it has asked already: nothing is counted.
+
+        Raises:
+            Unauthorized: no key, or one that is not good.
+            Blocked: the key may not use this route.
+            Overloaded: keys cannot be looked up at the moment.
+        """
+        caller = self._ring.find(authorization, x_api_key)
+        caller.check_path(path)
+        return caller.identity
 
     def is_admin(self, authorization: str | None, x_api_key: str | None) -> bool:
         """Whether a caller may see and change what is of every tenant."""
@@ -211,6 +269,18 @@ class Admission:
             identity.tenant,
             soft.spent / 1e6,
             soft.limit / 1e6,
+        )
+
+
+def _check_tenant(caller: Caller, tenant: str) -> None:
+    """
+    Raises:
+        Unauthorized: the caller is of another tenant than the one that was let in.
+    """
+    if tenant and caller.identity.tenant != tenant:
+        raise Unauthorized(
+            "The API key that this work was taken in with is another tenant's now.",
+            code="key_of_another_tenant",
         )
 
 

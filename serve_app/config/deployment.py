@@ -79,4 +79,5 @@ def deployment_names(args: GatewayArgs) -> list[str]:
     names += ["Router"] if args.placement.router == "deployed" else []
     if args.placement.backends == "deployed":
         names += [f"Backend-{b.name}" for b in args.backends if isinstance(b, HostedBackend)]
+    names += ["Workers"] if args.placement.workers == "deployed" else []
     return names

@@ -20,11 +20,13 @@ from serve_app.config.admission_policy import (
     Without,
     WithoutRedis,
 )
+from serve_app.config.batch_policy import BatchesPolicy, FilesPolicy
 from serve_app.config.cache_policy import (
     CachePolicy,
     CacheRule,
     SemanticPolicy,
 )
+from serve_app.config.conversation_policy import ConversationPolicy
 from serve_app.config.filter_policy import (
     Action,
     CallableRule,
@@ -50,16 +52,21 @@ from serve_app.config.routing_policy import (
     Strategy,
 )
 from serve_app.config.structure import Section
+from serve_app.config.tasks_policy import TasksPolicy, WebhookPolicy
+from serve_app.config.tools_policy import ToolLimits, ToolsPolicy
 
 __all__ = [
     "Action",
     "AdmissionPolicy",
+    "BatchesPolicy",
     "BudgetPolicy",
     "CachePolicy",
     "CacheRule",
     "CallableRule",
     "ClassifierRule",
+    "ConversationPolicy",
     "ExecutionPolicy",
+    "FilesPolicy",
     "FilterPolicy",
     "FilterRule",
     "HedgePolicy",
@@ -81,6 +88,10 @@ __all__ = [
     "SecretsRule",
     "SemanticPolicy",
     "Strategy",
+    "TasksPolicy",
+    "ToolLimits",
+    "ToolsPolicy",
+    "WebhookPolicy",
     "Where",
     "Without",
     "WithoutRedis",
@@ -95,6 +106,12 @@ class Price(Section):
     input: int = Field(ge=0)
     output: int = Field(ge=0)
     cached_input: int | None = Field(default=None, ge=0)
+    batch_percent: int = Field(
+        default=100,
+        ge=0,
+        le=100,
+        description="What work of batch priority costs, in percent of these prices.",
+    )
 
 
 class Policy(Section):
@@ -106,9 +123,14 @@ class Policy(Section):
     filter: FilterPolicy = FilterPolicy()
     cache: CachePolicy = CachePolicy()
     admission: AdmissionPolicy = AdmissionPolicy()
+    conversation: ConversationPolicy = ConversationPolicy()
     prices: dict[str, Price] = Field(
         default_factory=dict, description="By model name; wins over the shipped price list."
     )
+    files: FilesPolicy = FilesPolicy()
+    batches: BatchesPolicy = BatchesPolicy()
+    tasks: TasksPolicy = TasksPolicy()
+    tools: ToolsPolicy = ToolsPolicy()
     draining: bool = Field(
         default=False,
         description="True: readiness says 503 and new requests are refused while running ones "

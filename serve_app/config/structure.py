@@ -53,6 +53,9 @@ class PlacementSettings(Section):
     backends: Placement = Field(
         default="fused", description="Hosted backends; local models always have their own app."
     )
+    workers: Placement = Field(
+        default="fused", description="Those who do background tasks, with a whole way of their own."
+    )
 
 
 Capability = Literal[
@@ -213,10 +216,12 @@ Backend = Annotated[HostedBackend | LocalBackend, Field(discriminator="kind")]
 
 
 class ConversationSettings(Section):
-    ttl_s: int = Field(default=3600, gt=0, description="Sliding: each turn starts it anew.")
-    max_turns: int = Field(default=200, gt=0, description="Turns kept in Redis per session.")
-    reply_tokens: int = Field(
-        default=1024, gt=0, description="Room left for the answer when history is cut to fit."
+    """How conversations are kept; which, and for how long, is policy."""
+
+    encrypt: bool = Field(
+        default=False,
+        description="Sealed in Redis (AES-256-GCM) with the key in SERVE_APP_SESSION_KEY. That may "
+        "be several, separated by commas: the first seals, all of them open.",
     )
 
 
@@ -269,6 +274,51 @@ class LedgerSettings(Section):
     )
 
 
+class FilesSettings(Section):
+    """Where the content of `/v1/files` and of batches is kept."""
+
+    url: str = Field(
+        default="local",
+        min_length=1,
+        description="`local` (the folder `files` of the data folder), or any address of fsspec, "
+        "such as `s3://bucket/folder`, whose driver has to be installed. All replicas and workers "
+        "must see the same.",
+    )
+    options: dict[str, object] = Field(
+        default_factory=dict,
+        description="Handed to the driver as they are, such as `endpoint_url`; never a secret.",
+    )
+    threads: int = Field(
+        default=8, gt=0, le=256, description="Reads and writes at once, per process."
+    )
+
+
+class TaskSettings(Section):
+    """Those who do background tasks."""
+
+    lease_s: float = Field(
+        default=10.0,
+        ge=1,
+        le=300,
+        description="A worker that was not heard of for so long has lost its tasks to others. It "
+        "is heard of three times as often.",
+    )
+    concurrency: int = Field(default=4, gt=0, description="Tasks at once, per worker.")
+    low_concurrency: int = Field(
+        default=2,
+        gt=0,
+        description="So many of them may be of low priority (parts of batches), that nobody waits "
+        "behind a batch.",
+    )
+    grace_s: float = Field(
+        default=5.0,
+        ge=0,
+        le=600,
+        description="A worker that ends may finish for so long; what is not done then is given "
+        "back to others.",
+    )
+
+
 class ServerSettings(Section):
     max_body_bytes: int = Field(default=20 << 20, gt=0)
     body_timeout_s: float = Field(default=30.0, gt=0, description="To receive a request's body.")
@@ -295,6 +345,8 @@ class GatewayArgs(Section):
     cache: CacheStructure = CacheStructure()
     ledger: LedgerSettings = LedgerSettings()
     server: ServerSettings = ServerSettings()
+    files: FilesSettings = FilesSettings()
+    tasks: TaskSettings = TaskSettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,7 @@
     |- Blocked               403  a filter rule or a permission refused it
     |- NotFound              404
     |- RequestTimeout        408  the request itself did not arrive in time
+    |- Conflict              409  somebody else changed what the request is about
     |- TooLarge              413
     |- RateLimited           429  the message names the limit, `retry_after_s` when to come back
     |- BudgetSpent           429  so does this one, of a budget
@@ -37,6 +38,8 @@ class GatewayError(Exception):
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
+    retryable: ClassVar[bool] = False
+    """Whether the same may go well a little later."""
     code: str = "internal_error"
 
     def __init__(
@@ -92,6 +95,12 @@ class MethodNotAllowed(GatewayError):
     code = "method_not_allowed"
 
 
+class Conflict(GatewayError):
+    status = 409
+    type = "invalid_request_error"
+    code = "conflict"
+
+
 class RequestTimeout(GatewayError):
     status = 408
     type = "invalid_request_error"
@@ -107,6 +116,7 @@ class TooLarge(GatewayError):
 class RateLimited(GatewayError):
     status = 429
     type = "rate_limit_error"
+    retryable = True
     code = "rate_limit_exceeded"
 
 
@@ -127,18 +137,21 @@ class ClientGone(GatewayError):
 class UpstreamFailed(GatewayError):
     status = 502
     type = "upstream_error"
+    retryable = True
     code = "all_backends_failed"
 
 
 class Overloaded(GatewayError):
     status = 503
     type = "server_error"
+    retryable = True
     code = "overloaded"
 
 
 class DeadlineExceeded(GatewayError):
     status = 504
     type = "timeout_error"
+    retryable = True
     code = "deadline_exceeded"
 
 

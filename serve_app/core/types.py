@@ -118,6 +118,8 @@ class ChatRequest(Struct, frozen=True):
     fields: dict[str, Raw]
     params: ChatParams
     endpoint: Endpoint = "chat"
+    session: str = ""
+    """The stored conversation that its body names, in APIs that have such a field; empty: none."""
 
     def body(self, **changes: bytes) -> bytes:
         """The request as JSON with some top-level fields replaced (values are raw JSON)."""

@@ -5,26 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from functools import partial
 from typing import Any
 
 from ray import serve
 from ray.serve.context import _get_global_client
 from ray.serve.handle import DeploymentHandle
 
-from serve_app.compose import House, Maker, Stages
+from serve_app.compose import House, Maker
 from serve_app.config.doors import left_open
 from serve_app.config.policy import Policy
-from serve_app.config.structure import GatewayArgs, LocalBackend
+from serve_app.config.structure import GatewayArgs
 from serve_app.core.errors import PolicyRejected
 from serve_app.deployments import collector
-from serve_app.deployments.backend import HandleWire
-from serve_app.deployments.backend_hop import RemoteBackend
-from serve_app.deployments.carriers import ModelTransport, sender
 from serve_app.deployments.classifier_hop import classifier_app
-from serve_app.deployments.hop import RemoteStage
 from serve_app.deployments.policies import checked
-from serve_app.deployments.stage import METHODS
+from serve_app.deployments.reach import stages_over, transports_of
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +32,8 @@ class Gateway:
         args: `GatewayArgs` as plain data.
         stages: handles of the stages that are deployments: `filter`, `cache`, `router`.
         backends: handles of the hosted backends that are deployments, by name.
+        workers: handle of the workers that are a deployment. Nobody calls them: Serve deploys what
+            the ingress is bound to.
     """
 
     def __init__(
@@ -44,6 +41,7 @@ class Gateway:
         args: dict[str, Any],
         stages: dict[str, DeploymentHandle],
         backends: dict[str, DeploymentHandle],
+        workers: DeploymentHandle | None = None,
     ) -> None:
         self._maker = Maker(GatewayArgs.model_validate(args), os.environ, classifier_app)
         self._stage_handles = stages
@@ -79,35 +77,14 @@ class Gateway:
         self._house = House(
             self._maker,
             Policy(),
-            self._stages(),
-            self._transports(),
+            stages_over(self._stage_handles, self._backend_handles),
+            transports_of(self._maker.args),
             replica=context.replica_id.unique_id,
             names_requests=False,
         )
         self._house.start()
         collector.calm()
         return self._house.app
-
-    def _stages(self) -> Stages:
-        remote: dict[str, Any] = {
-            name: RemoteStage(name, METHODS[name], sender(handle))
-            for name, handle in self._stage_handles.items()
-        }
-        backends = {
-            name: RemoteBackend(name, HandleWire(handle))
-            for name, handle in self._backend_handles.items()
-        }
-        return Stages(**remote, backends=backends)
-
-    def _transports(self) -> dict[str, ModelTransport]:
-        return {
-            backend.name: ModelTransport(
-                partial(serve.get_deployment_handle, backend.deployment, backend.app),
-                f"model application {backend.app!r}",
-            )
-            for backend in self._maker.args.backends
-            if isinstance(backend, LocalBackend)
-        }
 
     async def __del__(self) -> None:
         if self._house is not None:

@@ -35,7 +35,7 @@ class GatewayApp:
         names_requests: bool,
     ) -> None:
         self._names_requests = names_requests
-        self._router = Router(routes)
+        self.router = Router(routes)
         self._desk = desk
         self._observer = observer
         self._anthropic = AnthropicErrors()
@@ -79,7 +79,7 @@ class GatewayApp:
 
     def _found(self, exchange: Exchange) -> Route:
         try:
-            route = self._router.find(exchange)
+            route = self.router.find(exchange)
         except GatewayError:
             self._know_client(exchange)
             raise
@@ -116,15 +116,8 @@ class GatewayApp:
             error=error,
             streamed=exchange.streamed,
         )
-        if (facts := exchange.facts) is not None:
-            end.tenant, end.user = facts.identity.tenant, facts.identity.user
-            end.backend, end.model, end.cache = facts.backend, facts.model, facts.cache
-            end.cost_micro_usd = facts.cost_micro_usd
-            if facts.usage is not None:
-                end.prompt_tokens = facts.usage.prompt_tokens
-                end.completion_tokens = facts.usage.completion_tokens
-            if facts.first_content_ms is not None and exchange.streamed:
-                end.first_content_s = facts.first_content_ms / 1000
+        if exchange.facts is not None:
+            end.learn(exchange.facts)
         self._observer.ended(end)
 
 

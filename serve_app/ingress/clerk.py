@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from serve_app.admission.caller import Caller
 from serve_app.admission.porter import Admission, Standing
 from serve_app.config.structure import ServerSettings
 from serve_app.core.clock import Clock
 from serve_app.core.types import ChatRequest, Identity, Plan
-from serve_app.ingress.control import control_of
 from serve_app.ingress.http import Exchange
 from serve_app.ingress.priority import HEADER, priority_of
+from serve_app.loop.tool_loop import ToolLoop
 from serve_app.pipeline import Ask, Control, Pipeline, Reply
+from serve_app.steps.control import control_of
 
 
 class Clerk:
-    """Asks the pipeline on behalf of an exchange."""
+    """Asks the pipeline on behalf of an exchange.
+
+    Args:
+        loop: answers requests, and runs the tools that they name.
+    """
 
     def __init__(
-        self, pipeline: Pipeline, admission: Admission, settings: ServerSettings, clock: Clock
+        self,
+        pipeline: Pipeline,
+        loop: ToolLoop,
+        admission: Admission,
+        settings: ServerSettings,
+        clock: Clock,
     ) -> None:
         self._pipeline = pipeline
+        self._loop = loop
         self._admission = admission
         self._settings = settings
         self._clock = clock
@@ -31,9 +43,24 @@ class Clerk:
         self, exchange: Exchange, request: ChatRequest, session: str | None = None
     ) -> Reply:
         """The reply to a request. Close it."""
-        reply = await self._pipeline.answer(self._ask(exchange, request, session))
+        return await self.put(exchange, self.ask(exchange, request, session))
+
+    async def put(self, exchange: Exchange, ask: Ask) -> Reply:
+        """The reply to a question. Close it."""
+        reply = await self._loop.answer(ask)
         exchange.facts = reply.facts
         return reply
+
+    async def add(self, exchange: Exchange, request: ChatRequest, session: str) -> int:
+        """Add messages to a conversation of the caller's; how many turns it has then. 0: they
+        could not be kept."""
+        identity = await self.identify(exchange)
+        kept = await self._pipeline.add(self._ask(exchange, request, session), identity)
+        return 0 if kept is None else kept.version
+
+    def ask(self, exchange: Exchange, request: ChatRequest, session: str | None = None) -> Ask:
+        """The question that an exchange puts with a request."""
+        return self._ask(exchange, request, session)
 
     async def plan(self, exchange: Exchange, request: ChatRequest) -> Plan:
         """What would be done with a request; no backend is called."""
@@ -57,6 +84,14 @@ class Clerk:
         """Admit a caller that asks for nothing of a model."""
         return await self._admission.admit_to_desk(*_keys(exchange), exchange.path)
 
+    async def admit_to_queue(self, exchange: Exchange) -> Caller:
+        """Admit a caller that wants something done later, which is admitted itself then."""
+        return await self._admission.admit_to_queue(*_keys(exchange), exchange.path)
+
+    def known(self, exchange: Exchange) -> Identity:
+        """Who the caller is; asking costs it nothing."""
+        return self._admission.known(*_keys(exchange), exchange.path)
+
     async def standing(self, exchange: Exchange) -> Standing:
         """What limits a caller, and what of it is used."""
         return await self._admission.standing(*_keys(exchange))
@@ -72,7 +107,7 @@ class Clerk:
             trail=exchange.trail,
             authorization=authorization,
             api_key=api_key,
-            session=session,
+            session=session or request.session or None,
             path=exchange.path,
             control=control_of(
                 exchange.header(b"cache-control"), exchange.header(b"x-serve-app-cache-tags")

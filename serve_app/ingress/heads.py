@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from serve_app.core.money import usd
+from serve_app.core.tools import ToolStep
 from serve_app.ingress.http import Headers
 from serve_app.pipeline import Facts
 
@@ -17,6 +20,10 @@ _STATUS = {
     "bypass": b"serve-app; fwd=request",
 }
 """`Cache-Status` as in RFC 9211."""
+
+_MOST_CALLS = 16
+_STRANGE = re.compile(r"[^A-Za-z0-9._-]")
+"""What servers call their tools may be anything."""
 
 _STALE = b"serve-app; hit; detail=stale"
 
@@ -45,8 +52,23 @@ def head(facts: Facts) -> Headers:
         headers.append((b"x-serve-app-session", b"not-kept"))
     if told := _filter_says(facts):
         headers.append((b"x-serve-app-filter", told.encode("ascii", "replace")))
+    if facts.tool_steps:
+        headers.append((b"x-serve-app-tools", _tools_say(facts)))
     headers += [(name.encode(), value.encode()) for name, value in facts.limits.items()]
     return headers
+
+
+def _tools_say(facts: Facts) -> bytes:
+    """The calls of tools that ran here, in order: `weather;ms=12, docs.search;ms=501;error=timeout`
+    (a list as in RFC 9110, 5.6.1; of many the first)."""
+    told = [_call_says(step) for step in facts.tool_steps[:_MOST_CALLS]]
+    return ", ".join(told).encode("ascii", "replace")
+
+
+def _call_says(step: ToolStep) -> str:
+    name = f"{step.server}.{step.name}" if step.server else step.name
+    error = f";error={step.error}" if step.error else ""
+    return f"{_STRANGE.sub('_', name)[:64]};ms={step.ms:.0f}{error}"
 
 
 def _filter_says(facts: Facts) -> str:

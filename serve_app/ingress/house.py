@@ -23,6 +23,7 @@ from serve_app.observe.observer import Observer
 from serve_app.routing.catalog import Catalog, ModelName
 from serve_app.store.client import Store
 from serve_app.store.errors import StoreUnavailable
+from serve_app.tasks.base import TaskQueue
 from serve_app.wire.anthropic.models import model, model_list
 from serve_app.wire.openapi.document import document
 
@@ -42,6 +43,9 @@ class HouseRoutes:
     """Health, models and metrics.
 
     Readiness is worked out at most once a second, however many ask.
+
+    Args:
+        busy: how many background tasks are under way in this process.
     """
 
     def __init__(
@@ -60,6 +64,8 @@ class HouseRoutes:
         metrics: Metrics,
         observer: Observer,
         clock: Clock,
+        queue: TaskQueue,
+        busy: Callable[[], int],
     ) -> None:
         self._profile = profile
         self._store = store
@@ -74,6 +80,8 @@ class HouseRoutes:
         self._metrics = metrics
         self._observer = observer
         self._clock = clock
+        self._queue = queue
+        self._busy = busy
         self._checked: tuple[float, dict[str, Any]] | None = None
         self._document = document()
 
@@ -141,12 +149,26 @@ class HouseRoutes:
                 self._metrics.show_queue(name, backend.queue())
         if (state := await self._cache_state()) is not None:
             self._metrics.show_cache(state)
+        await self._show_tasks()
         text = await asyncio.to_thread(self._metrics.render)
         await exchange.answer(200, text, [(b"content-type", CONTENT_TYPE.encode())])
 
     async def openapi(self, exchange: Exchange) -> None:
         """GET /openapi.json: what all routes take and give."""
         await exchange.answer(200, self._document, [JSON])
+
+    async def _show_tasks(self) -> None:
+        self._metrics.tasks_here.set(self._busy())
+        try:
+            backlog = await self._queue.backlog()
+        except StoreUnavailable:
+            return
+        counts = [
+            (priority, state, getattr(count, state))
+            for priority, count in backlog.by_priority.items()
+            for state in count.__struct_fields__
+        ]
+        self._metrics.show_tasks(counts, backlog.oldest_s)
 
     async def _cache_state(self) -> CacheState | None:
         """How the cache does; None: it does not say in time."""

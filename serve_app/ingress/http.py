@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
@@ -108,9 +108,7 @@ class Exchange:
             TooLarge: more than `limit` bytes, announced or sent.
             ClientGone: the connection closed before it was whole.
         """
-        announced = self.headers.get(b"content-length", b"")
-        if announced.isdigit() and int(announced) > limit:
-            raise TooLarge(f"The body has {int(announced)} bytes; at most {limit}")
+        self._check_announced(limit)
         self.reading_since = asyncio.get_running_loop().time()
         first, more = await self._next_part()
         self._check_size(first, limit)
@@ -131,6 +129,29 @@ class Exchange:
         if message["type"] == "http.disconnect":
             raise ClientGone("The caller left before its request was complete")
         return message.get("body", b""), bool(message.get("more_body"))
+
+    async def parts(self, limit: int) -> AsyncIterator[bytes]:
+        """The request body as it comes. How long each part may take, the desk watches.
+
+        Raises:
+            TooLarge: more than `limit` bytes, announced or sent.
+            ClientGone: the connection closed before it was whole.
+        """
+        self._check_announced(limit)
+        read, more = 0, True
+        while more:
+            self.reading_since = asyncio.get_running_loop().time()
+            part, more = await self._next_part()
+            self.reading_since = None
+            read += len(part)
+            if read > limit:
+                raise TooLarge(f"The body has more than {limit} bytes")
+            yield part
+
+    def _check_announced(self, limit: int) -> None:
+        announced = self.headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > limit:
+            raise TooLarge(f"The body has {int(announced)} bytes; at most {limit}")
 
     @staticmethod
     def _check_size(read: bytes | bytearray, limit: int) -> None:
@@ -156,6 +177,18 @@ class Exchange:
         async with aclosing(pieces) as closing:  # type: ignore[type-var]
             async for piece in closing:
                 await self._out(piece, more=True)
+        await self._out(b"", more=False)
+
+    async def answer_pieces(
+        self, pieces: AsyncGenerator[bytes, None], size: int, headers: Headers
+    ) -> None:
+        """Send an answer of `size` bytes as its pieces come. One that breaks off is seen to have
+        by its caller, because bytes are missing."""
+        await self._start(200, [*headers, (b"content-length", b"%d" % size)])
+        async with aclosing(pieces):
+            if self.method != "HEAD":
+                async for piece in pieces:
+                    await self._out(piece, more=True)
         await self._out(b"", more=False)
 
     async def problem(self, error: GatewayError) -> None:

@@ -56,6 +56,8 @@ class Router:
     def __init__(self, routes: Iterable[Route]) -> None:
         self._root = _Place()
         self._plain: dict[str, _Place] = {}
+        self.listed: set[tuple[str, str]] = set()
+        """Every route's method and path."""
         for route in routes:
             self._add(route)
 
@@ -84,6 +86,7 @@ class Router:
             raise ValueError(f"two routes for {route.method} {route.template}")
         place.by_method[route.method] = route
         place.template = route.template.replace("...}", "}")
+        self.listed.add((route.method, place.template))
         if "{" not in route.template:
             self._plain[route.template] = place
 

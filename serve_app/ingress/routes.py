@@ -9,7 +9,7 @@ from contextlib import aclosing
 from functools import partial
 
 from serve_app.core.types import ChatRequest
-from serve_app.ingress.agent import AgentChat
+from serve_app.ingress.agent import BUSY, Excuse
 from serve_app.ingress.clerk import Clerk
 from serve_app.ingress.heads import head
 from serve_app.ingress.http import JSON, Exchange
@@ -19,43 +19,33 @@ from serve_app.routing.estimate import estimate_messages
 from serve_app.wire import completions, route
 from serve_app.wire.anthropic.count import countable
 from serve_app.wire.anthropic.request import decode_count
-from serve_app.wire.anthropic.shape import Messages
-from serve_app.wire.chat import Chat
-from serve_app.wire.completions import Completions
-from serve_app.wire.embeddings import Embeddings
 from serve_app.wire.shape import Shape
+from serve_app.wire.shapes import shapes
 
 
 class WorkRoutes:
-    """The routes that ask a model, or would."""
+    """The routes that ask a model, or would.
+
+    Args:
+        busy_message: what `/agent/chat` answers when every backend failed; None: the error.
+    """
 
     def __init__(self, clerk: Clerk) -> None:
         self._clerk = clerk
-        self._agent = AgentChat(self._clerk)
-
-    @property
-    def busy_message(self) -> str | dict[str, str] | None:
-        """What `/agent/chat` answers when every backend failed; None: the error."""
-        return self._agent.busy_message
-
-    @busy_message.setter
-    def busy_message(self, words: str | dict[str, str] | None) -> None:
-        self._agent.busy_message = words
+        self.busy_message: str | dict[str, str] | None = None
 
     def routes(self) -> list[Route]:
-        messages = Messages()
+        by_path = shapes()
+        messages = by_path["/v1/messages"]
+        own = {"/v1/completions": self._completions, "/agent/chat": self._agent}
         return [
-            self._plain("/v1/chat/completions", Chat()),
-            self._plain("/v1/messages", messages),
+            *(
+                Route("POST", path, partial(own.get(path, self._serve), shape), shape)
+                for path, shape in by_path.items()
+            ),
             Route("POST", "/v1/messages/count_tokens", self._count_tokens, messages),
-            Route("POST", "/v1/completions", self._completions),
-            self._plain("/v1/embeddings", Embeddings()),
             Route("POST", "/v1/route", self._route),
-            Route("POST", "/agent/chat", self._agent),
         ]
-
-    def _plain(self, path: str, shape: Shape) -> Route:
-        return Route("POST", path, partial(self._serve, shape), shape)
 
     async def _serve(self, shape: Shape, exchange: Exchange) -> None:
         """One request, one reply, in any shape."""
@@ -71,11 +61,21 @@ class WorkRoutes:
                 body = shape.whole(reply.whole, facts)
                 await exchange.answer(200, body, [JSON, *head(facts)])
 
-    async def _completions(self, exchange: Exchange) -> None:
+    async def _agent(self, shape: Shape, exchange: Exchange) -> None:
+        """POST /agent/chat: kind words when all is busy, where the policy has them."""
+        request = shape.decode(await self._clerk.body(exchange))
+        try:
+            await self._reply(shape, exchange, request)
+        except BUSY as error:
+            if exchange.started:
+                raise
+            await Excuse(self.busy_message).make(exchange, request, error)
+
+    async def _completions(self, shape: Shape, exchange: Exchange) -> None:
         """POST /v1/completions: one prompt as any request, several beside one another."""
         requests = completions.decode_each(await self._clerk.body(exchange))
         if len(requests) == 1:
-            await self._reply(Completions(), exchange, requests[0])
+            await self._reply(shape, exchange, requests[0])
             return
         answers = await answer_each(self._clerk, exchange, requests)
         facts = exchange.facts = together([facts for _, facts in answers])

@@ -42,6 +42,9 @@ class Metrics:
         self._attempts = self._counter(
             "attempts", "Attempts at backends by outcome", [*of_model, "outcome"]
         )
+        self._tool_calls = self._counter(
+            "tool_calls", "Calls of tools that run here, by name or server", ["tool", "outcome"]
+        )
         self._findings = self._counter("filter_findings", "Filter findings by rule", ["rule"])
         self.running = Gauge(
             "serve_app_running_requests",
@@ -83,6 +86,13 @@ class Metrics:
             "Estimated share of wrong hits by likeness, with its 95 % interval, of all replicas",
             ["bound"],
         )
+        self.tasks = self._gauge("tasks", "Background tasks of all replicas", ["priority", "state"])
+        self.tasks_oldest = self._gauge(
+            "tasks_oldest_seconds", "Age of the oldest task that waits, of all replicas", []
+        )
+        self.tasks_here = self._gauge(
+            "tasks_here", "Background tasks that this process does", []
+        ).labels(replica)
         self.lost = Gauge(
             "serve_app_lost",
             "What had to be given up since this replica started, because a buffer was full",
@@ -118,6 +128,12 @@ class Metrics:
             news = count - self._refused_before.get(of, 0)
             self._refused_before[of] = count
             self._turns_refused.labels(self._replica, *of).inc(news)
+
+    def show_tasks(self, counts: Iterable[tuple[str, str, int]], oldest_s: float) -> None:
+        """Show how many tasks there are, as (priority, state, number)."""
+        for priority, state, number in counts:
+            self.tasks.labels(self._replica, priority, state).set(number)
+        self.tasks_oldest.labels(self._replica).set(oldest_s)
 
     def lose(self, what: str, count: int) -> None:
         """Show how much of something was given up so far."""
@@ -169,6 +185,9 @@ class Metrics:
             elif note.stage in ("input_filter", "output_filter") and "rule" in note.facts:
                 found = self._findings.labels(self._replica, note.facts["rule"])
                 found.inc(note.facts.get("count", 1))
+            elif note.stage == "tool":
+                source = note.facts["source"]
+                self._tool_calls.labels(self._replica, source, note.decision).inc()
 
     def render(self) -> bytes:
         """The exposition text; takes milliseconds, so call it in a thread."""

@@ -16,8 +16,21 @@ import msgspec
 from msgspec import Struct
 
 from serve_app.core.trail import Trail
+from serve_app.core.types import Identity, Usage
 
 logger = logging.getLogger(__name__)
+
+
+class Known(Protocol):
+    """The facts of a reply."""
+
+    identity: Identity
+    backend: str
+    model: str
+    cache: str
+    usage: Usage | None
+    cost_micro_usd: int
+    first_content_ms: float | None
 
 
 class RequestEnd(Struct, gc=False):
@@ -38,6 +51,17 @@ class RequestEnd(Struct, gc=False):
     cost_micro_usd: int = 0
     first_content_s: float | None = None
     error: str = ""
+
+    def learn(self, known: Known) -> None:
+        """Take over what is known of the reply, by its end."""
+        self.tenant, self.user = known.identity.tenant, known.identity.user
+        self.backend, self.model, self.cache = known.backend, known.model, known.cache
+        self.cost_micro_usd = known.cost_micro_usd
+        if known.usage is not None:
+            self.prompt_tokens = known.usage.prompt_tokens
+            self.completion_tokens = known.usage.completion_tokens
+        if known.first_content_ms is not None and self.streamed:
+            self.first_content_s = known.first_content_ms / 1000
 
 
 class Sink(Protocol):
@@ -142,4 +166,11 @@ def _line(end: RequestEnd) -> dict[str, Any]:
     ]
     if len(attempts) > 1 or end.error:
         line["attempts"] = attempts
+    calls = [
+        {"outcome": note.decision, "source": note.facts["source"], "ms": note.facts["ms"]}
+        for note in end.trail.notes
+        if note.stage == "tool"
+    ]
+    if calls:
+        line["tools"] = calls
     return line

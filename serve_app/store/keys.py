@@ -41,6 +41,25 @@ def conversation(tenant: str, session_id: str) -> str:
     return _key(tenant, f"conversation:{escape(session_id)}")
 
 
+def conversation_state(tenant: str, session_id: str) -> str:
+    """What is known of a conversation besides its turns."""
+    return _key(tenant, f"conversation:{escape(session_id)}|state")
+
+
+def conversation_draft(tenant: str, session_id: str) -> str:
+    """Turns laid ready for a conversation that is about to begin."""
+    return _key(tenant, f"conversation:{escape(session_id)}|draft")
+
+
+def conversation_responses(tenant: str, session_id: str) -> str:
+    """Names of the stored responses of a conversation."""
+    return _key(tenant, f"conversation:{escape(session_id)}|responses")
+
+
+def stored_response(tenant: str, response_id: str) -> str:
+    return _key(tenant, f"response:{escape(response_id)}")
+
+
 def session_names(tenant: str, session_id: str) -> str:
     """What the placeholders of a session stand for, encrypted."""
     return _key(tenant, f"names:{escape(session_id)}")
@@ -74,6 +93,11 @@ def ledger_day(tenant: str, day: str, kind: str, owner: str = "") -> str:
 def ledger_writer(owner: str, writer: str) -> str:
     """Number of the last batch that a ledger (one per process) had applied."""
     return _book(owner, f"ledger-writer:{escape(writer)}")
+
+
+def ledger_once(tenant: str, name: str, owner: str = "") -> str:
+    """What was charged under a name that counts once."""
+    return _book(owner or tenant, f"ledger-once:{escape(tenant)}:{escape(name)}")
 
 
 _VITALS = _PREFIX + "{[vitals]}:"
@@ -134,7 +158,39 @@ def semantic_verdicts() -> str:
     return f"{_PREFIX}{{[cache]}}:verdicts"
 
 
+def tasks(kind: str) -> str:
+    """What the queue of tasks is made of, all in one slot; of no tenant. Names with a task or a
+    tenant in them are made in `lua/parts/tasks.lua`."""
+    return f"{_PREFIX}{{[tasks]}}:{kind}"
+
+
 def api_keys(kind: str) -> str:
     """The API keys that are not in a policy; `kind` is `records`, `changes` or `replicas`. Of no
     tenant."""
     return f"{_PREFIX}{{[keys]}}:{kind}"
+
+
+def files(tenant: str, kind: str) -> str:
+    """A tenant's stored files; `kind` is `records` (a hash by id), `bytes` (of all of them),
+    `ids`, or `ids` of one purpose as `ids=PURPOSE` (sets in the order of their names)."""
+    return _key(tenant, f"files:{kind}")
+
+
+def files_due() -> str:
+    """What content is to be looked after, by when (Unix seconds); of no tenant."""
+    return f"{_PREFIX}{{[files]}}:due"
+
+
+def batches(tenant: str, kind: str) -> str:
+    """A tenant's batches; `kind` is `ids` (a set in the order of their names) or `open`."""
+    return _key(tenant, f"batches:{kind}")
+
+
+def batch(tenant: str, batch_id: str) -> str:
+    """A batch: a hash of its fields, and of what each of its shards came to."""
+    return _key(tenant, f"batch:{escape(batch_id)}")
+
+
+def batches_open() -> str:
+    """The batches of all tenants that are not over, by when they are looked after next."""
+    return f"{_PREFIX}{{[batches]}}:open"

@@ -62,14 +62,19 @@ def from_values(values: Mapping[str, Any]) -> ChatRequest:
     return ChatRequest(fields=fields, params=params)
 
 
-def from_messages(model: str, messages: list[Message], *, stream: bool) -> ChatRequest:
+def from_messages(
+    model: str, messages: list[Message], tools: list[dict[str, Any]] | None = None, *, stream: bool
+) -> ChatRequest:
     """A request of our own making, for the endpoints that take less than a whole one."""
     fields = {
         "model": Raw(_encode(model)),
         "messages": Raw(encode_messages(messages)),
         "stream": Raw(_encode(stream)),
     }
-    return ChatRequest(fields, ChatParams(model=model, messages=messages, stream=stream))
+    if tools:
+        fields["tools"] = Raw(_encode(tools))
+    params = ChatParams(model=model, messages=messages, stream=stream, tools=tools or None)
+    return ChatRequest(fields, params)
 
 
 # -------------------------------------------------- what stages look at

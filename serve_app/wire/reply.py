@@ -66,24 +66,39 @@ def rewrite(chunk: Chunk, texts: dict[int, str], field: str) -> Chunk:
 
 
 def collect(chunks: list[Chunk]) -> bytes:
-    """The body that a stream amounts to: OpenAI's `chat.completion` object."""
-    choices: dict[int, _Choice] = {}
-    usage: Usage | None = None
-    head = chunks[0] if chunks else Chunk()
+    """The body that a stream amounts to."""
+    collection = Collection()
     for chunk in chunks:
-        usage = chunk.usage or usage
+        collection.add(chunk)
+    return collection.body()
+
+
+class Collection:
+    """The body that a stream amounts to, while it comes: OpenAI's `chat.completion` object."""
+
+    def __init__(self) -> None:
+        self._head: Chunk | None = None
+        self._choices: dict[int, _Choice] = {}
+        self._usage: Usage | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        self._head = self._head or chunk
+        self._usage = chunk.usage or self._usage
         for part in chunk.choices:
-            choices.setdefault(part.index, _Choice()).add(part)
-    value: dict[str, Any] = {
-        "id": head.id,
-        "object": "chat.completion",
-        "created": head.created,
-        "model": head.model,
-        "choices": [choices[index].finished(index) for index in sorted(choices)],
-    }
-    if usage is not None:
-        value["usage"] = usage
-    return _encode(value)
+            self._choices.setdefault(part.index, _Choice()).add(part)
+
+    def body(self) -> bytes:
+        head, choices = self._head or Chunk(), self._choices
+        value: dict[str, Any] = {
+            "id": head.id,
+            "object": "chat.completion",
+            "created": head.created,
+            "model": head.model,
+            "choices": [choices[index].finished(index) for index in sorted(choices)],
+        }
+        if self._usage is not None:
+            value["usage"] = self._usage
+        return _encode(value)
 
 
 class _Choice:

@@ -14,6 +14,11 @@ class Answered(Protocol):
 
     model: str
     usage: Usage | None
+    cost_micro_usd: int
+    session_id: str
+    """The stored conversation as the caller named it; empty: none."""
+    blocked: str
+    """Name of the filter rule that ended the answer; empty: none did."""
 
 
 class ErrorShape(Protocol):

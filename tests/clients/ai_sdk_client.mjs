@@ -18,6 +18,7 @@ const anthropic = createAnthropic({ baseURL, apiKey });
 
 const models = {
   openai: id => openai.chat(id),
+  responses: id => openai.responses(id),
   compatible: id => compatible.chatModel(id),
   anthropic: id => anthropic(id),
 };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import openai
@@ -124,13 +125,102 @@ def streamed_completions() -> None:
     same("".join(chunk.choices[0].text for chunk in chunks if chunk.choices), ANSWER)
 
 
+OWN_TOOL = {"type": "function", **TOOL["function"], "strict": False}
+"""The tool as the Responses API has it."""
+
+
+def responses() -> None:
+    answer = client.responses.create(model=MODEL, input=QUESTION, instructions="be brief")
+    same(answer.output_text, ANSWER)
+    same(answer.status, "completed")
+    same(client.responses.retrieve(answer.id), answer)
+    [item] = client.responses.input_items.list(answer.id)
+    same(item.content[0].text, QUESTION)
+    client.responses.delete(answer.id)
+    with raises(openai.NotFoundError):
+        client.responses.retrieve(answer.id)
+
+
+def streamed_responses() -> None:
+    with client.responses.stream(model=MODEL, input=QUESTION) as events:
+        texts = [e.delta for e in events if e.type == "response.output_text.delta"]
+        final = events.get_final_response()
+    same("".join(texts), ANSWER)
+    same(final.output_text, ANSWER)
+    assert final.usage.total_tokens > 0
+
+
+def response_tools() -> None:
+    """Statelessly: what the model said goes back with the results."""
+    asked: list[Any] = [user()]
+    first = client.responses.create(model=MODEL, input=asked, tools=[OWN_TOOL], store=False)
+    asked += [*first.output, *(_output(call) for call in first.output)]
+    second = client.responses.create(model=MODEL, input=asked, tools=[OWN_TOOL], store=False)
+    same(second.output_text, TOOL_ANSWER)
+
+
+def streamed_response_chain() -> None:
+    """With what is stored: only the results are sent."""
+    with client.responses.stream(model=MODEL, input=QUESTION, tools=[OWN_TOOL]) as events:
+        first = events.get_final_response()
+    with client.responses.stream(
+        model=MODEL,
+        input=[_output(call) for call in first.output],
+        tools=[OWN_TOOL],
+        previous_response_id=first.id,
+    ) as events:
+        second = events.get_final_response()
+    same(second.output_text, TOOL_ANSWER)
+
+
+def _output(call: Any) -> dict[str, str]:
+    weather = get_weather(**json.loads(call.arguments))
+    return {"type": "function_call_output", "call_id": call.call_id, "output": weather}
+
+
+def background_responses() -> None:
+    queued = client.responses.create(model=MODEL, input=QUESTION, background=True)
+    until = time.monotonic() + 20
+    while (answer := client.responses.retrieve(queued.id)).status in ("queued", "in_progress"):
+        assert time.monotonic() < until, answer
+        time.sleep(0.05)
+    same(answer.output_text, ANSWER)
+    same(client.responses.cancel(queued.id).status, "completed")
+    stream = client.responses.create(model=MODEL, input=QUESTION, background=True, stream=True)
+    events = list(stream)
+    same(events[-1].response.output_text, ANSWER)
+    rest = client.responses.retrieve(events[0].response.id, stream=True, starting_after=2)
+    same(list(rest), events[3:])
+
+
+def broken_responses() -> None:
+    events = []
+    with raises(openai.APIError) as caught:
+        for event in client.responses.create(model=BREAKING, input=QUESTION, stream=True):
+            events.append(event)  # noqa: PERF402 (what came before the error is wanted)
+    assert "broke off" in caught.error.message, caught.error
+    assert events
+    assert not any(event.type == "response.completed" for event in events)
+
+
+def conversations() -> None:
+    conversation = client.conversations.create(metadata={"topic": "tests"})
+    client.responses.create(model=MODEL, input=QUESTION, conversation=conversation.id)
+    items = client.conversations.items.list(conversation.id, order="asc")
+    same([item.content[0].text for item in items], [QUESTION, ANSWER])
+    client.conversations.delete(conversation.id)
+    with raises(openai.NotFoundError):
+        client.conversations.retrieve(conversation.id)
+
+
 def models() -> None:
     assert {"auto", MODEL} <= {model.id for model in client.models.list()}
 
 
 CHECKS = (
     chat, stream, stream_helper, tools, streamed_tools, errors, broken_stream, embeddings,
-    completions, streamed_completions, models,
+    completions, streamed_completions, responses, streamed_responses, response_tools,
+    streamed_response_chain, background_responses, broken_responses, conversations, models,
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def test_the_enterprise_stages_are_deployments_of_their_own() -> None:
     placement = profile("enterprise").gateways[0].args.placement
     assert {*placement.model_dump().values()} == {"deployed"}
     deployments = profile("enterprise").document["applications"][0]["deployments"]
-    assert len(deployments) == 9
+    assert len(deployments) == 10
     assert all(d["autoscaling_config"]["max_replicas"] > 1 for d in deployments)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from houses import Open, arguments, policy
 from provider.fixtures import ScriptedProvider
+from tools.mcp_world import McpWorld
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "tests/clients"
@@ -27,16 +28,19 @@ BREAKING = "breaking"
 
 CHECKS = {
     "openai_client.py": "chat stream stream_helper tools streamed_tools errors "
-    "broken_stream embeddings completions streamed_completions models",
+    "broken_stream embeddings completions streamed_completions responses streamed_responses "
+    "response_tools streamed_response_chain background_responses broken_responses conversations "
+    "models",
     "anthropic_client.py": "chat stream tools streamed_tools errors broken_stream count_tokens",
     "langchain_client.py": "chat stream asynchronous tools streamed_tools errors embeddings "
     "completions",
     "llamaindex_client.py": "chat stream tools errors embeddings completions",
     "pydantic_ai_client.py": "chat stream tools streamed_tools errors",
-    "agents_sdk_client.py": "chat stream tools streamed_tools errors",
+    "agents_sdk_client.py": "chat stream tools streamed_tools errors responses streamed_responses "
+    "response_chain conversation_session hosted_tools streamed_hosted_tools",
     "ai_sdk_client.mjs": " ".join(
         f"{provider}:{check}"
-        for provider in ("openai", "compatible", "anthropic")
+        for provider in ("openai", "responses", "compatible", "anthropic")
         for check in ("chat", "stream", "tools", "streamed_tools", "broken_stream", "errors")
     )
     + " openai:embeddings compatible:embeddings",
@@ -55,10 +59,12 @@ def structure(base_url: str) -> dict[str, Any]:
     return {"backends": [{**backend, "models": models}]}
 
 
-def rules() -> Any:
+def rules(mcp_url: str) -> Any:
     digest = hashlib.sha256(KEY.encode()).hexdigest()
     keys = {"keys": [{"sha256": digest, "tenant": "acme"}], "user_rpm": 0, "key_rpm": 0}
-    return policy(admission=keys, routing={"default": [f"p/{MODEL}"]}, cache={"enabled": False})
+    tools = {"enabled": True, "mcp": [{"label": "tests", "url": mcp_url}]}
+    routing = {"default": [f"p/{MODEL}"]}
+    return policy(admission=keys, routing=routing, cache={"enabled": False}, tools=tools)
 
 
 async def run_script(script: str, port: int) -> tuple[int | None, list[str], str]:
@@ -90,11 +96,11 @@ async def run_script(script: str, port: int) -> tuple[int | None, list[str], str
 
 @pytest.mark.parametrize("script", CHECKS)
 async def test_a_client_works_unmodified(
-    open_flow: Open, provider: ScriptedProvider, script: str
+    open_flow: Open, provider: ScriptedProvider, mcp_server: McpWorld, script: str
 ) -> None:
     provider.script(MODEL, "agent")
     provider.script(BREAKING, "tale+cut-after-20")
-    async with open_flow(structure(provider.base_url), rules()) as flow:
+    async with open_flow(structure(provider.base_url), rules(mcp_server.url)) as flow:
         status, passed, errors = await run_script(script, flow.port)
     assert passed == CHECKS[script].split(), errors
     assert status == 0, errors

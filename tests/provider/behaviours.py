@@ -11,6 +11,7 @@ import breaks
 import contents
 import framing
 import keyed
+import planned
 import refusals
 import repeats
 import sizes
@@ -20,7 +21,7 @@ from acting import BEHAVIOURS, ok
 from connection import Exchange, Request
 from manners import prepare
 
-MODULES = (contents, repeats, toolplay, keyed, refusals, breaks, unsteady, framing, sizes)
+MODULES = (contents, repeats, toolplay, planned, keyed, refusals, breaks, unsteady, framing, sizes)
 """Each registers its behaviours when it is imported."""
 
 

@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 import pytest
 import uvloop
 from redis import Redis
+from store.turn_script import APPEND, added
 from store.valkey_cluster import ClusterServers
 
 from serve_app.config.structure import RedisSettings
 from serve_app.core.clock import FakeClock, SystemClock
 from serve_app.store import address
-from serve_app.store.client import Call, Command, Store, StoreUnavailable
+from serve_app.store.client import Command, Store, StoreUnavailable
 from serve_app.store.embedded import EmbeddedValkey
 
 
@@ -147,18 +148,20 @@ async def test_a_transaction_with_a_mistake_does_nothing_and_names_no_value(stor
 
 async def test_scripts_survive_a_flush_of_the_script_cache(store: Store, url: str) -> None:
     names = [f"list{i}" for i in range(8)]
-    calls: list[Call] = [([name], [b"turn", 10, 60]) for name in names]
+    calls = [added(name) for name in names]
     for turns in (1, 3):
-        assert await store.script("append_turn", names[:1], [b"turn", 10, 60]) == turns
-        assert await store.scripts("append_turn", calls) == [turns + 1] + [turns // 2 + 1] * 7
+        assert await store.script(APPEND, *calls[0]) == [1, turns]
+        first, *others = await store.scripts(APPEND, calls)
+        assert first == [1, turns + 1]
+        assert others == [[1, turns // 2 + 1]] * 7
         flush_scripts(url)
 
 
 async def test_a_mistake_in_a_script_is_seen_in_the_log(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(StoreUnavailable, match="script append_turn was refused"):
-        await store.script("append_turn", ["list"], [b"turn", "not a number", 60])
+    with pytest.raises(StoreUnavailable, match=f"script {APPEND} was refused"):
+        await store.script(APPEND, *added("list", "not a number"))
     assert [r.levelno for r in caplog.records] == [logging.ERROR]
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from redis.exceptions import DataError
+from store.turn_script import APPEND, COUNT, added, counted, counting
 from store.valkey_cluster import ClusterServers, Server
 
 from serve_app.cache.sweep import sweep
@@ -15,7 +16,7 @@ from serve_app.config.structure import RedisSettings
 from serve_app.core.clock import FakeClock, SystemClock
 from serve_app.core.kept import Purge
 from serve_app.store import keys
-from serve_app.store.client import Call, Store, StoreUnavailable
+from serve_app.store.client import Store, StoreUnavailable
 from serve_app.store.slots import slot_of_key
 
 SLOT = slot_of_key("{a}")
@@ -63,7 +64,7 @@ async def test_a_slot_that_moved_is_followed(
     await cluster_store.set("{a}1", b"v")
     cluster.move(SLOT, target)
     assert await cluster_store.get("{a}1") == b"v"
-    assert await cluster_store.script("append_turn", ["{a}2"], [b"t", 5, 60]) == 1
+    assert await cluster_store.script(APPEND, *added("{a}2")) == [1, 1]
     cluster.move(SLOT, next(s for s in cluster.servers if s is not target))
     commands = [("GET", "{a}1"), ("SET", "b", "w"), ("LLEN", "{a}2"), ("GET", "b")]
     assert await cluster_store.pipeline(commands) == [b"v", True, 1, b"w"]
@@ -111,8 +112,9 @@ async def test_keys_are_found_on_both_sides_of_a_move(
     commands = [("INCR", "{a}new"), ("SET", "b", "x"), ("GET", "{a}new"), ("GET", "{a}none")]
     assert await cluster_store.pipeline(commands) == [2, True, b"2", None]
     assert await cluster_store.pipeline(commands[:1], transaction=True) == [3]
-    assert await cluster_store.script("append_turn", ["{a}list"], [b"t", 5, 60]) == 1
-    assert await cluster_store.script("append_turn", ["{a}list"], [b"t", 5, 60]) == 2
+    await cluster_store.pipeline([counting("{a}count")])
+    assert await cluster_store.script(COUNT, *counted("{a}count", 1)) == [1, 0]
+    assert await cluster_store.script(COUNT, *counted("{a}count", 2)) == [2, 0]
 
 
 async def test_keys_that_are_apart_are_waited_for(
@@ -153,12 +155,10 @@ async def test_traffic_does_not_notice_that_slots_move(cluster: ClusterServers) 
 
     async def traffic(store: Store, tag: str) -> None:
         nonlocal done
-        calls: list[Call] = [([f"{name}list"], [b"t", 10**6, 600]) for name in (tag, "{x}")]
         while not moved.is_set():
+            calls = [counted(f"{name}count", written[tag]) for name in (tag, "{x}")]
             await store.pipeline([("INCR", f"{tag}n"), ("GET", f"{tag}n"), ("INCR", "{x}n")])
-            assert all(
-                isinstance(reply, int) for reply in await store.scripts("append_turn", calls)
-            )
+            assert [len(reply) for reply in await store.scripts(COUNT, calls)] == [2, 2]
             written[tag], done = written[tag] + 1, done + 1
 
     async def move() -> None:
@@ -175,10 +175,11 @@ async def test_traffic_does_not_notice_that_slots_move(cluster: ClusterServers) 
         moved.set()
 
     async with opened(cluster.url) as store:
+        await store.pipeline([counting(f"{tag}count") for tag in (*tags, "{x}")])
         await asyncio.gather(*(traffic(store, tag) for tag in tags), move())
         for tag, count in written.items():
-            replies = await store.pipeline([("GET", f"{tag}n"), ("LLEN", f"{tag}list")])
-            assert replies == [b"%d" % count, count]
+            replies = await store.pipeline([("GET", f"{tag}n"), ("HGET", f"{tag}count", "done")])
+            assert replies == [b"%d" % count] * 2
         assert await store.get("{x}n") == b"%d" % sum(written.values())
     assert min(sum(s.refusals(kind) for s in cluster.servers) for kind in ("ASK", "MOVED")) > 0
 
@@ -187,18 +188,18 @@ async def test_scripts_are_known_to_each_server_by_itself(
     cluster: ClusterServers, cluster_store: Store
 ) -> None:
     names = [f"k{i}" for i in range(30)]
-    calls: list[Call] = [([name], [b"t", 5, 60]) for name in names]
-    assert await cluster_store.scripts("append_turn", calls) == [1] * 30
+    calls = [added(name) for name in names]
+    assert await cluster_store.scripts(APPEND, calls) == [[1, 1]] * 30
     cluster.servers[1].ask("SCRIPT", "FLUSH")
-    assert await cluster_store.scripts("append_turn", calls) == [2] * 30
+    assert await cluster_store.scripts(APPEND, calls) == [[1, 2]] * 30
 
 
 async def test_a_refused_call_leaves_the_others(cluster_store: Store) -> None:
     await cluster_store.set("a", b"no list")
-    calls: list[Call] = [([name], [b"t", 5, 60]) for name in ("a", "b", "c", "d")]
-    refused, *others = await cluster_store.scripts("append_turn", calls)
+    calls = [added(name) for name in ("a", "b", "c", "d")]
+    refused, *others = await cluster_store.scripts(APPEND, calls)
     assert isinstance(refused, StoreUnavailable)
-    assert others == [1, 1, 1]
+    assert others == [[1, 1]] * 3
 
 
 async def test_a_script_with_keys_of_several_slots_is_refused(cluster_store: Store) -> None:

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from store.turn_script import APPEND, added
 from store.valkey_cluster import ClusterServers, Server
 
 from serve_app.config.structure import RedisSettings
 from serve_app.core.clock import Clock, FakeClock, SystemClock
-from serve_app.store.client import Call, Store, StoreUnavailable
+from serve_app.store.client import Store, StoreUnavailable
 from serve_app.store.embedded import EmbeddedValkey
 from serve_app.store.slots import SLOTS, slot_of_key
 
@@ -64,11 +65,11 @@ async def test_while_a_server_is_dead_the_others_serve_their_keys(
             await store.get(lost)
         assert [await store.get(key) for key in kept] == [b"v", b"v"]
 
-        calls: list[Call] = [([f"{{{key}}}l"], [b"t", 5, 60]) for key in (kept[0], lost, kept[1])]
-        replies = await store.scripts("append_turn", calls)
-        assert [type(reply) for reply in replies] == [int, StoreUnavailable, int]
+        calls = [added(f"{{{key}}}l") for key in (kept[0], lost, kept[1])]
+        replies = await store.scripts(APPEND, calls)
+        assert [type(reply) for reply in replies] == [list, StoreUnavailable, list]
         with pytest.raises(StoreUnavailable, match="is away"):
-            await store.scripts("append_turn", calls[1:2])
+            await store.scripts(APPEND, calls[1:2])
         with pytest.raises(StoreUnavailable, match="is away"):
             await store.pipeline([("GET", key) for key in (*kept, lost)])
         with pytest.raises(StoreUnavailable):
@@ -122,7 +123,7 @@ async def test_a_replica_that_takes_over_is_found(own_cluster: ClusterServers) -
     own_cluster.await_whole()
     replica.ask("CLUSTER", "REPLICATE", dead.id)
     async with opened(own_cluster.url, clock) as store:
-        await store.script("append_turn", [f"{{{key}}}list"], [b"t", 5, 60])
+        await store.script(APPEND, *added(f"{{{key}}}list"))
         await until(lambda: replica.ask("INFO", "replication")["master_link_status"] == "up")
         assert dead.ask("WAIT", 1, 5000) == 1
         dead.kill()
@@ -131,7 +132,7 @@ async def test_a_replica_that_takes_over_is_found(own_cluster: ClusterServers) -
         replica.ask("CLUSTER", "FAILOVER", "TAKEOVER")
         await eventually(clock, lambda: store.set(key, b"v"))
         assert replica.ask("GET", key) == b"v"
-        assert await store.script("append_turn", [f"{{{key}}}list"], [b"t", 5, 60]) == 2
+        assert await store.script(APPEND, *added(f"{{{key}}}list")) == [1, 2]
         clock.advance(LATER_S)
         await store.get(key)
         assert not store.is_open

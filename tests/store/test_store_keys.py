@@ -18,6 +18,10 @@ def test_every_key_of_a_tenant_has_the_same_hash_tag() -> None:
     made = [
         keys.cache_entry("t", "f"),
         keys.conversation("t", "s"),
+        keys.conversation_state("t", "s"),
+        keys.conversation_draft("t", "s"),
+        keys.conversation_responses("t", "s"),
+        keys.stored_response("t", "r"),
         keys.session_names("t", "s"),
         keys.scope_state("t", ("t", "user=u")),
         keys.scope_holds("t", ("t", "user=u")),

@@ -8,9 +8,13 @@ import msgspec
 
 from serve_app import __version__
 from serve_app.wire.openapi.house import house_paths
+from serve_app.wire.openapi.later import later_paths
 from serve_app.wire.openapi.office import office_paths
 from serve_app.wire.openapi.parts import problems
+from serve_app.wire.openapi.responses import response_paths
 from serve_app.wire.openapi.schemas import components
+from serve_app.wire.openapi.stored import stored_paths
+from serve_app.wire.openapi.tasks import task_paths
 from serve_app.wire.openapi.work import work_paths
 
 
@@ -27,7 +31,15 @@ def _described() -> dict[str, Any]:
             "version": __version__,
             "description": "An AI-agent gateway: one address in front of hosted and local models.",
         },
-        "paths": {**work_paths(), **office_paths(), **house_paths()},
+        "paths": _merged(
+            work_paths(),
+            later_paths(),
+            task_paths(),
+            response_paths(),
+            stored_paths(),
+            office_paths(),
+            house_paths(),
+        ),
         "components": {
             "schemas": components(),
             "responses": problems(),
@@ -37,3 +49,12 @@ def _described() -> dict[str, Any]:
             },
         },
     }
+
+
+def _merged(*parts: dict[str, Any]) -> dict[str, Any]:
+    """Paths of several parts; of one path they may have different methods."""
+    paths: dict[str, Any] = {}
+    for part in parts:
+        for path, methods in part.items():
+            paths[path] = paths.get(path, {}) | methods
+    return paths

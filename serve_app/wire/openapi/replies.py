@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from serve_app.wire.tasks import STATES
+
 Schema = dict[str, Any]
 
 _TEXT: Final[Schema] = {"type": "string"}
@@ -32,6 +34,7 @@ _SUMS: Final = {
 }  # fmt: skip
 _DAY: Final = _object(day=_TEXT, **_SUMS)
 _NAMED: Final = _list(_object(name=_TEXT, **_SUMS))
+_TIME: Final[Schema] = {"type": ["number", "null"], "minimum": 0}
 _USAGE: Final = {"object": {"const": "usage"}, "tenant": _TEXT, "total": _object(**_SUMS)}
 
 REPLIES: Final[dict[str, Schema]] = {
@@ -74,6 +77,24 @@ REPLIES: Final[dict[str, Schema]] = {
     "Warmed": _object(fingerprint=_TEXT, status={"enum": ["stored", "present"]}),
     "NewKey": {"allOf": [_ref("Key"), _object(key=_TEXT)]},
     "KeyList": _object(object={"const": "list"}, data=_list(_ref("Key")), next=_TEXT),
+    "Task": _object(
+        object={"const": "task"}, id=_TEXT, kind=_TEXT, tenant=_TEXT, user=_TEXT, key_id=_TEXT,
+        state={"enum": [*STATES]}, priority={"enum": ["high", "normal", "low"]}, attempts=_COUNT,
+        max_retries=_COUNT, created_at=_TIME, started_at=_TIME, ended_at=_TIME, not_before=_TIME,
+        expires_at=_TIME, result_bytes=_COUNT, progress=_COUNT, webhook=_TEXT, label=_TEXT,
+        soft_limit_s={"type": "number"}, worker=_TEXT,
+        error={"anyOf": [_object(code=_TEXT, message=_TEXT), {"type": "null"}]},
+    ),
+    "TaskTaken": _object(task_id=_TEXT, status={"enum": [*STATES]}),
+    "TaskAnswer": _object(
+        "ended_at", "result", "model", "backend", "cost_usd", "request_id", "error",
+        task_id=_TEXT, status={"enum": [*STATES]}, created_at=_TIME, attempts=_COUNT,
+        ended_at=_TIME, result={"type": "object"}, model=_TEXT, backend=_TEXT, cost_usd=_MONEY,
+        request_id=_TEXT, error=_object(code=_TEXT, message=_TEXT),
+    ),
+    "TaskList": _object(object={"const": "list"}, data=_list(_ref("Task")), next=_TEXT),
+    "TasksPurged": _object(purged=_COUNT, next=_TEXT),
+    "TaskDeleted": _object(id=_TEXT, object={"const": "task"}, deleted={"const": True}),
     "Model": _object(
         id=_TEXT, object={"const": "model"}, created=_COUNT, owned_by=_TEXT
     ),

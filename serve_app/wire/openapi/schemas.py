@@ -12,16 +12,22 @@ from typing import Any, Final
 
 import msgspec
 
+from serve_app.core.batch import ENDPOINTS, WINDOWS
 from serve_app.core.kept import Hot, Purged
 from serve_app.core.key_record import KeyRecord
+from serve_app.core.stored_file import MAX_EXPIRY_S, MIN_EXPIRY_S
 from serve_app.core.types import ChatParams, Plan, Usage
 from serve_app.wire.agent import MAX_SESSION_ID, AgentRequest
 from serve_app.wire.anthropic.blocks import MessagesRequest
+from serve_app.wire.background import AsyncRequest, TaskRequest
+from serve_app.wire.batches import MAX_METADATA, BatchBody
 from serve_app.wire.checks import BOUNDS, MAX_STOPS, ROLES
 from serve_app.wire.completions import MAX_LOGPROBS, MAX_PROMPTS, PromptFields
 from serve_app.wire.embeddings import MAX_DIMENSIONS, MAX_INPUTS, EmbeddingsRequest
 from serve_app.wire.keys import INNER, ChangeBody, RotationBody, TermsBody
 from serve_app.wire.openapi.replies import REPLIES
+from serve_app.wire.openapi.response_schemas import response_schemas
+from serve_app.wire.openapi.stored_replies import stored_schemas
 from serve_app.wire.pantry import WarmBody
 from serve_app.wire.route import Kind
 
@@ -29,7 +35,8 @@ Schema = dict[str, Any]
 
 _TYPES: Final = (
     ChatParams, MessagesRequest, PromptFields, EmbeddingsRequest, AgentRequest, Kind, Plan, Usage,
-    WarmBody, Hot, Purged, TermsBody, ChangeBody, RotationBody, KeyRecord,
+    WarmBody, Hot, Purged, TermsBody, ChangeBody, RotationBody, KeyRecord, BatchBody, AsyncRequest,
+    TaskRequest,
 )  # fmt: skip
 
 
@@ -50,7 +57,7 @@ def components() -> dict[str, Schema]:
     found["CompletionsRequest"] = _completions(found)
     found["RouteRequest"] = _route(found)
     found["Key"] = _key(found.pop("KeyRecord"))
-    return {**found, **REPLIES}
+    return {**found, **REPLIES, **stored_schemas(), **response_schemas()}
 
 
 def _tidy(value: Any) -> None:
@@ -103,6 +110,17 @@ def _bound_others(found: dict[str, Schema]) -> None:
     _bound(prompts, "suffix", maxLength=0)
     _bound(prompts, "echo", const=False)
     _bound(found["AgentRequest"], "session_id", minLength=1, maxLength=MAX_SESSION_ID)
+    _bound(found["BatchBody"], "endpoint", enum=[*ENDPOINTS])
+    _bound(found["BatchBody"], "completion_window", enum=[*WINDOWS])
+    _bound(found["BatchBody"], "metadata", maxProperties=MAX_METADATA)
+    _bound(found["ExpiresAfter"], "anchor", const="created_at")
+    _bound(found["ExpiresAfter"], "seconds", minimum=MIN_EXPIRY_S, maximum=MAX_EXPIRY_S)
+    for name in ("AsyncRequest", "TaskRequest"):
+        _bound(found[name], "delay_s", minimum=0)
+        _bound(found[name], "soft_limit_s", exclusiveMinimum=0)
+        _bound(found[name], "max_retries", minimum=0, maximum=100)
+    _bound(found["AsyncRequest"], "session_id", minLength=1, maxLength=MAX_SESSION_ID)
+    found["TaskRequest"]["properties"]["body"] = {"type": "object"}
     found["WarmBody"]["properties"]["request"] = ref("ChatParams")
     found["ChangeBody"]["minProperties"] = 1
 
