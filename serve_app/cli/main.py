@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from serve_app import __version__
+from serve_app.cli.batch import batch, batch_settings
 from serve_app.cli.cache_eval import cache
 from serve_app.cli.chat import chat
 from serve_app.cli.doctor import doctor
@@ -22,6 +23,7 @@ from serve_app.cli.life.instance import Instance
 from serve_app.cli.reload import reload
 from serve_app.cli.router import router
 from serve_app.cli.status import status
+from serve_app.cli.tasks import tasks
 from serve_app.cli.up import up
 
 app = typer.Typer(
@@ -36,9 +38,11 @@ app = typer.Typer(
 )
 for command in (up, down, status, chat, reload, doctor):
     app.command()(command)
+app.command(context_settings=batch_settings)(batch)
 app.add_typer(router)
 app.add_typer(cache)
 app.add_typer(keys)
+app.add_typer(tasks)
 
 
 def _print_version(asked: bool) -> None:

@@ -192,6 +192,8 @@ class GatewayLife:
             self._orders.pause(1.0)
             self._look(_LOOK_STEADY_S)
             self._revive_valkey()
+            if self._valkey is not None:
+                self._valkey.sync()
             if self._orders.take_reload():
                 self._reload()
 

@@ -41,6 +41,10 @@ class ValkeyKeeper:
     def has_died(self) -> bool:
         return self._process is not None and not is_alive(self._process)
 
+    def sync(self) -> None:
+        """See `EmbeddedValkey.sync`."""
+        self._server.sync()
+
     def stop(self) -> None:
         """Let it write its data and end."""
         self._server.stop()
