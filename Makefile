@@ -27,7 +27,6 @@ ifndef EXTRA
 EXTRA  := $(shell nvidia-smi > /dev/null 2>&1 && echo gpu || echo cpu)
 endif
 PINS   := pyproject.toml constraints.txt
-PYTEST := $(PY) -m pytest
 ARGS   ?=
 
 .PHONY: help serve test check bench cache-eval profile constraints clean local-model
@@ -39,7 +38,7 @@ serve: $(STAMPS)/base local-model
 	@exec $(VENV)/bin/serve-app up --foreground $(ARGS)
 
 test: check $(CLIENTS)/.stamp
-	$(PYTEST) $(ARGS)
+	@scripts/tests $(PY) $(ARGS)
 
 check: $(STAMPS)/dev-$(EXTRA)
 	$(VENV)/bin/ruff format --check
