@@ -62,8 +62,9 @@ def visits(house: Running) -> Visits:
     """Both tenants have left something behind that the other must not see."""
     for tenant in (ACME, ZETA):
         _leave_marks(house, tenant)
-    files = [_file_id(house, (ACME, ZETA)[n % 2]) for n in range(24)]
-    batches = [_cancelled_batch(house, tenant) for tenant in (ACME, ZETA)]
+    # Odd numbers: else each would only ever ask about what is the other's.
+    files = [_file_id(house, (ACME, ZETA)[n % 2]) for n in range(37)]
+    batches = [_cancelled_batch(house, tenant) for tenant in (ACME, ZETA, ACME)]
     keys = [_key_id(house, n) for n in range(24)]
     responses = [_response_id(house, (ACME, ZETA)[n % 2]) for n in range(37)]
     talks = [_conversation_id(house, (ACME, ZETA)[n % 2]) for n in range(37)]
