@@ -41,6 +41,7 @@ def of_batches() -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.graph
 @pytest.mark.timeout(400)
 def test_a_killed_batch_goes_on_where_it_was(tmp_path: Path, provider: ScriptedProvider) -> None:
     seed = int.from_bytes(os.urandom(4), "big")

@@ -16,6 +16,7 @@ from serve_app.models.embedded import location, prepare
 TOKENS = 8
 
 
+@pytest.mark.graph
 @pytest.mark.model
 @pytest.mark.timeout(600)
 def test_rows_are_answered_by_an_engine_and_a_row_too_long_for_it_is_an_error(

@@ -34,7 +34,7 @@ CONFIG = schemathesis.Config.from_dict(
     {
         "seed": 20260,
         "generation": {
-            "deterministic": True, "max-examples": 25, "with-security-parameters": False,
+            "deterministic": True, "max-examples": 12, "with-security-parameters": False,
             "no-shrink": True,
         },
         "operations": [

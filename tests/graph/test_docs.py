@@ -68,4 +68,4 @@ def test_a_command_does_what_the_page_says(
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert out.returncode == 0, f"{out.stdout}\n{out.stderr}"
-    assert '"error"' not in out.stdout
+    assert '"error":{' not in out.stdout
