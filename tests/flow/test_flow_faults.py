@@ -14,7 +14,7 @@ from provider.answers import tale
 from provider.fixtures import ScriptedProvider
 
 FLAP = Play(FLAPPING, streams=True)
-TIMEOUTS = {"connect_s": 1, "first_token_s": 1, "idle_s": 1, "total_s": 4}
+TIMEOUTS = {"connect_s": 2, "first_token_s": 2, "idle_s": 2, "total_s": 8}
 
 
 def structure(base_url: str, all_plays: list[Play]) -> dict[str, Any]:

@@ -67,7 +67,8 @@ async def test_a_stream_ends_before_what_is_blocked(
         assert answer[-2]["serve_app"] == {"filter": {"action": "block", "rule": "secret"}}
         assert answer[-2]["id"] == "chatcmpl-scripted"
         headers, _ = await chat(flow, SAID)
-        assert headers["x-serve-app-cache"] == "miss", "it was not kept"
+        # The call that was left may not be over yet.
+        assert headers["x-serve-app-cache"] in ("miss", "flight"), "it was not kept"
 
 
 async def test_the_call_upstream_is_closed_and_what_it_used_is_settled(
