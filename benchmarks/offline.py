@@ -3,9 +3,9 @@
     python -m benchmarks.offline --rows 64 --tokens 32
 
 All on the same rows, one after the other on this machine, with the embedded model on the CPU. Each
-way's tokens count from its first request to its last answer; loading the model does not. An engine
-behind the gateway leaves a core to it, so it is measured against `LLM.generate` with as many
-threads; the engine of a batch has them all.
+way's tokens count from its first request to its last answer; loading the model does not. A batch
+takes the threads it thinks right and is measured against `LLM.generate` with all cores; an engine
+behind the gateway leaves a core to it and is measured against one with as many threads.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Bench:
         words = [str(self.rows), "--tokens", str(self.tokens), "--at-once", str(self.at_once)]
         return float(self._run("benchmarks.offline_llm", words, threads)["tokens_per_s"])
 
-    def batch(self, threads: int, *words: str) -> float:
+    def batch(self, *words: str) -> float:
         """Tokens/s of the batch program."""
         output = self.folder / f"{words[1]}.jsonl"
         order = [
@@ -73,15 +73,16 @@ class Bench:
             "--max-tokens", str(self.tokens), "--param", "ignore_eos=true",
             "--concurrency", str(self.at_once), "--progress", "lines", "--json", *words,
         ]  # fmt: skip
-        summary = self._run("serve_app.batch", order, threads)
+        summary = self._run("serve_app.batch", order)
         assert summary["failed"] == 0, summary
         return float(summary["tokens_per_s"])
 
-    def _run(self, module: str, words: Sequence[str], threads: int) -> dict[str, Any]:
+    def _run(self, module: str, words: Sequence[str], threads: int | None = None) -> dict[str, Any]:
         """The JSON in a program's last line."""
+        own = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
         ran = subprocess.run(
             [sys.executable, "-m", module, *words],
-            env=self.environ | {"OMP_NUM_THREADS": str(threads)},
+            env=self.environ | own,
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
@@ -124,13 +125,13 @@ def measure(bench: Bench, ways: Sequence[str]) -> list[Way]:
     found: list[Way] = []
     if "vllm" in ways:
         peer = bench.generate(cores)
-        reached = bench.batch(cores, "--via", "vllm", "--model", "embedded", "--device", "cpu")
+        reached = bench.batch("--via", "vllm", "--model", "embedded", "--device", "cpu")
         found.append(Way("vllm", cores, reached, peer))
     if "graph" in ways:
         threads = max(1, cores - 1)
         peer = found[0].peer_tokens_per_s if found and threads == cores else bench.generate(threads)
         with bench.gateway(threads) as url:
-            reached = bench.batch(threads, "--via", "graph", "--model", MODEL, "--url", url)
+            reached = bench.batch("--via", "graph", "--model", MODEL, "--url", url)
         found.append(Way("graph", threads, reached, peer))
     return found
 
