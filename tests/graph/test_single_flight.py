@@ -47,7 +47,11 @@ def config(provider: ScriptedProvider) -> dict[str, Any]:
         "name": "gateway",
         "route_prefix": "/",
         "import_path": "serve_app.graph:build_gateway",
-        "args": {"profile": "three", "redis": {"url": "embedded"}, "backends": [backend]},
+        "args": {
+            "profile": "three",
+            "redis": {"url": "embedded", "timeout_ms": 2000},
+            "backends": [backend],
+        },
         "deployments": [gateway],
     }
     return {"proxy_location": "EveryNode", "http_options": {"host": "127.0.0.1"},
