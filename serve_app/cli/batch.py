@@ -15,9 +15,9 @@ from pathlib import Path
 import typer
 
 from serve_app.batch import options as program
-from serve_app.batch.failure import BatchFailed
+from serve_app.batch.failure import INTERRUPTED, BatchFailed
 from serve_app.batch.order import Order
-from serve_app.cli.batch_follow import Follower, show_of
+from serve_app.cli.batch_follow import Ending, Follower, show_of
 from serve_app.cli.failure import USAGE, Failure
 from serve_app.cli.life.http import Unreachable
 from serve_app.cli.life.instance import Instance, write_private
@@ -26,6 +26,8 @@ from serve_app.cli.life.records import State, load_record
 from serve_app.cli.summary import KEY_ENV
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_LOST_TRIES = 2
+"""A job that Ray lost sight of is begun anew so often: it goes on where it was."""
 _STEM_CHARS = 60
 _OUTPUT = "serve-app.output"
 _ORDER = "serve-app.order"
@@ -114,15 +116,30 @@ def _submit(order: Order, given: argparse.Namespace) -> int:
     instance, state = _running()
     order = _for_elsewhere(order, given.url or state.address)
     jobs = _jobs()
-    if (job := _running_job(jobs, order)) is not None:
-        print(f"{job} runs already; following it", file=sys.stderr)
-    else:
-        job = new_job(order.output, time.time())
-        jobs.submit(job, _entrypoint(order, instance, job), _metadata(order))
+    job = _begun(jobs, order, instance)
     if given.detach:
         print(job)
         return 0
-    return _follow(jobs, job, given)
+    for _ in range(_LOST_TRIES):
+        ending = _followed(jobs, job, given)
+        if not ending.is_lost:
+            break
+        print(f"Ray lost sight of {job} ({ending.words[-1][:300]}); going on", file=sys.stderr)
+        job = _begun(jobs, order, instance)
+    else:
+        ending = _followed(jobs, job, given)
+    ending.tell(as_json=given.json)
+    return ending.exit_code
+
+
+def _begun(jobs: JobsApi, order: Order, instance: Instance) -> str:
+    """The job that makes the output: the one that runs already, or a new one."""
+    if (job := _running_job(jobs, order)) is not None:
+        print(f"{job} runs already; following it", file=sys.stderr)
+        return job
+    job = new_job(order.output, time.time())
+    jobs.submit(job, _entrypoint(order, instance, job), _metadata(order))
+    return job
 
 
 def _running() -> tuple[Instance, State]:
@@ -209,18 +226,21 @@ def _key_file(folder: Path, job: str, key: str) -> Path:
 
 
 def _follow(jobs: JobsApi, job: str, given: argparse.Namespace) -> int:
-    follower = Follower(jobs, job, show_of(given))
-    try:
-        ending = follower.run()
-    except KeyboardInterrupt:
-        print(
-            f"\nThe batch goes on. Watch it: serve-app batch --follow {job}\n"
-            f"End it:  serve-app batch --stop {job}",
-            file=sys.stderr,
-        )
-        return 130
+    ending = _followed(jobs, job, given)
     ending.tell(as_json=given.json)
     return ending.exit_code
+
+
+def _followed(jobs: JobsApi, job: str, given: argparse.Namespace) -> Ending:
+    """How a job ended, or that nobody watches it any more."""
+    try:
+        return Follower(jobs, job, show_of(given)).run()
+    except KeyboardInterrupt:
+        words = [
+            f"\nThe batch goes on. Watch it: serve-app batch --follow {job}",
+            f"End it:  serve-app batch --stop {job}",
+        ]
+        return Ending(INTERRUPTED, words)
 
 
 def _stop(job: str) -> int:

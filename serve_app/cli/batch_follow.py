@@ -23,6 +23,7 @@ _POLL_S: Final = 0.5
 _WORDS_KEPT: Final = 5
 """Lines of a log that are no progress: the last ones say why it failed."""
 _STOPPED: Final = "STOPPED"
+_FAILED: Final = "FAILED"
 _FIRST_OF_SIGNALS: Final = 128
 """A shell's exit code of a program that a signal ended is this and the signal's number."""
 
@@ -41,6 +42,8 @@ class Ending(Struct):
     exit_code: int
     words: list[str] = field(default_factory=list)
     summary: Summary | None = None
+    is_lost: bool = False
+    """Ray does not know how the program ended: it lost sight of the job (seen under high load)."""
 
     def tell(self, *, as_json: bool) -> None:
         if self.summary is None:
@@ -81,7 +84,8 @@ class Follower:
             self._show_new(whole=True)
         finally:
             self._watcher.close()
-        return Ending(_code(state), self._last_words(state), self._summary)
+        is_lost = state.status == _FAILED and state.exit_code is None and self._summary is None
+        return Ending(_code(state), self._last_words(state), self._summary, is_lost)
 
     def _last_words(self, state: JobState) -> list[str]:
         """Why there is no summary."""
@@ -89,6 +93,8 @@ class Follower:
             return ["The batch was stopped; the command that began it goes on"]
         if _was_killed(state):
             return ["The batch was killed; the command that began it goes on"]
+        if state.exit_code is None:
+            return [*self._words, state.message]
         return self._words or [state.message]
 
     def _state(self) -> JobState:
