@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 
 from msgspec.structs import replace
 
-from serve_app.core.errors import GatewayError, UpstreamFailed
+from serve_app.core.errors import UpstreamFailed
+from serve_app.core.together import all_of
 from serve_app.core.types import ChatRequest, Chunk, Usage
 from serve_app.ingress.clerk import Clerk
 from serve_app.ingress.http import Exchange
@@ -22,17 +22,7 @@ async def answer_each(clerk: Clerk, exchange: Exchange, requests: list[ChatReque
     Raises:
         GatewayError: of the request that failed first.
     """
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_whole(clerk, exchange, request)) for request in requests]
-    except* GatewayError as failed:
-        first: BaseException = failed
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        error = first
-    else:
-        return [task.result() for task in tasks]
-    raise error
+    return await all_of(_whole(clerk, exchange, request) for request in requests)
 
 
 async def _whole(clerk: Clerk, exchange: Exchange, request: ChatRequest) -> tuple[Chunk, Facts]:

@@ -9,6 +9,7 @@ from typing import Any
 from serve_app.config.tools_policy import ToolsPolicy
 from serve_app.core.clock import Clock
 from serve_app.core.errors import BadRequest, PolicyRejected, UpstreamFailed
+from serve_app.core.together import all_of
 from serve_app.core.tools import RUN_HERE
 from serve_app.core.types import Identity
 from serve_app.tools.base import Tool
@@ -17,7 +18,6 @@ from serve_app.tools.mcp_client import McpClient
 from serve_app.tools.mcp_tools import McpTool, Session, chosen
 from serve_app.tools.python_tools import PythonTool
 from serve_app.tools.servers import Servers
-from serve_app.tools.together import all_of
 from serve_app.tools.toolbox import Offer, Toolbox
 from serve_app.tools.wanted import McpWanted, PythonWanted, Wanted, wanted_of
 
