@@ -15,8 +15,8 @@ import psutil
 from serve_app.batch.failure import BatchFailed
 from serve_app.batch.order import Order
 from serve_app.batch.results import Report, Result
+from serve_app.config.model_args import ModelArgs
 from serve_app.config.paths import data_dir
-from serve_app.config.structure import ModelArgs
 from serve_app.deployments import engine_settings
 from serve_app.models import embedded
 

@@ -17,9 +17,10 @@ from serve_app.config.deployment import (
 )
 from serve_app.config.doors import left_open
 from serve_app.config.marked import ConfigError, Step
+from serve_app.config.model_args import ClassifierArgs, ModelArgs
 from serve_app.config.policy import Policy
 from serve_app.config.sources import missing_sources
-from serve_app.config.structure import ClassifierArgs, GatewayArgs, ModelArgs
+from serve_app.config.structure import GatewayArgs
 
 _TOP_LEVEL = {
     "proxy_location",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from serve_app.config.model_args import ModelArgs
 from serve_app.config.policy import Policy
-from serve_app.config.structure import GatewayArgs, HostedBackend, ModelArgs
+from serve_app.config.structure import GatewayArgs, HostedBackend
 
 GATEWAY_BUILDER = "serve_app.graph:build_gateway"
 MODEL_BUILDER = "serve_app.deployments.model_app:build_model"

@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from serve_app.config.model_args import ClassifierArgs, ModelArgs
 from serve_app.config.policy import Policy
-from serve_app.config.structure import ClassifierArgs, GatewayArgs, ModelArgs, Section
+from serve_app.config.structure import GatewayArgs, Section
 
 _HEAD = """# Configuration reference
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import psutil
 
-from serve_app.config.structure import ClassifierArgs
+from serve_app.config.model_args import ClassifierArgs
 from serve_app.deployments.window_queue import Scores, Window, WindowQueue
 
 if TYPE_CHECKING:

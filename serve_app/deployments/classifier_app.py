@@ -12,7 +12,7 @@ import ray
 from ray import serve
 from ray.serve import Application
 
-from serve_app.config.structure import ClassifierArgs
+from serve_app.config.model_args import ClassifierArgs
 from serve_app.deployments.classifier import ClassifierReplica, Device
 
 NAME = "Classifier"

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
-from serve_app.config.structure import ModelArgs
+from serve_app.config.model_args import ModelArgs
 from serve_app.models import embedded
 
 Device = Literal["cpu", "gpu"]

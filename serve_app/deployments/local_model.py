@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 import psutil
 
+from serve_app.config.model_args import ModelArgs
 from serve_app.config.paths import data_dir
-from serve_app.config.structure import ModelArgs
 from serve_app.deployments import engine_settings
 from serve_app.deployments.engine_settings import Device
 from serve_app.deployments.problem import Problem

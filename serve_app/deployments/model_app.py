@@ -10,7 +10,7 @@ import ray
 from ray import serve
 from ray.serve import Application
 
-from serve_app.config.structure import ModelArgs
+from serve_app.config.model_args import ModelArgs
 from serve_app.deployments import engine_settings
 from serve_app.deployments.engine_settings import Device
 from serve_app.deployments.local_model import Bundles, LocalModel

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from serve_app.config.structure import ClassifierArgs
+from serve_app.config.model_args import ClassifierArgs
 from serve_app.deployments.classifier_app import build_classifier
 
 
@@ -47,7 +47,7 @@ def test_what_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:
 def test_building_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"
-        "from serve_app.config.structure import ClassifierArgs\n"
+        "from serve_app.config.model_args import ClassifierArgs\n"
         "from serve_app.deployments.classifier_app import build_classifier\n"
         "from serve_app.deployments.classifier_hop import classifier_app\n"
         "build_classifier(ClassifierArgs(path='m', device='cpu')), classifier_app('a')\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serve_app.config.structure import ModelArgs
+from serve_app.config.model_args import ModelArgs
 from serve_app.deployments import engine_settings as settings
 from serve_app.models.embedded import location
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serve_app.config.structure import ModelArgs
+from serve_app.config.model_args import ModelArgs
 from serve_app.deployments.model_app import build_model
 from serve_app.deployments.problem import Problem
 
@@ -56,7 +56,7 @@ def test_a_fixed_number_of_replicas_does_not_scale() -> None:
 def test_building_does_not_import_vllm() -> None:
     code = (
         "import sys\n"
-        "from serve_app.config.structure import ModelArgs\n"
+        "from serve_app.config.model_args import ModelArgs\n"
         "from serve_app.deployments.model_app import build_model\n"
         "build_model(ModelArgs(device='cpu'))\n"
         "heavy = {'vllm', 'torch', 'transformers', 'ray.serve.llm'} & set(sys.modules)\n"

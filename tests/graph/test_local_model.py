@@ -19,7 +19,7 @@ from ray import serve
 
 from serve_app.backends.base import Call
 from serve_app.backends.local_vllm import LocalVLLM
-from serve_app.config.structure import ModelArgs
+from serve_app.config.model_args import ModelArgs
 from serve_app.core.types import Chunk
 from serve_app.deployments.model_app import build_model
 
