@@ -28,17 +28,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ending_on_signals():
             return _run(given, os.environ)
     except BatchFailed as failure:
-        sys.stderr.write(f"{failure.message}\n")
-        return failure.exit_code
+        return _failed(given, failure.message, failure.exit_code)
     except Interrupted as signal:
-        sys.stderr.write(f"{signal}; the same command goes on\n")
-        return INTERRUPTED
+        return _failed(given, f"{signal}; the same command goes on", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
     except OSError as error:
-        sys.stderr.write(f"{error}; the same command goes on\n")
-        return ENVIRONMENT
+        return _failed(given, f"{error}; the same command goes on", ENVIRONMENT)
+
+
+def _failed(given: argparse.Namespace, words: str, exit_code: int) -> int:
+    if given.progress == "json":
+        # Whoever follows the log knows by it that it was us who ended the program.
+        sys.stdout.write(msgspec.json.encode({"failed": words}).decode() + "\n")
+    else:
+        sys.stderr.write(f"{words}\n")
+    return exit_code
 
 
 def _run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:

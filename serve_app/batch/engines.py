@@ -25,7 +25,13 @@ _BATCH: Final = 64
 _LITTLE_CPU: Final = 0.01
 """For stages beside the engine: real reservations would keep them waiting for ever on a machine
 whose CPUs the engine holds."""
-_CALLERS_OWN: Final = ("OMP_NUM_THREADS", "HF_HOME", "HF_TOKEN", "CUDA_VISIBLE_DEVICES")
+_CALLERS_OWN: Final = (
+    "OMP_NUM_THREADS",
+    "VLLM_CPU_OMP_THREADS_BIND",
+    "HF_HOME",
+    "HF_TOKEN",
+    "CUDA_VISIBLE_DEVICES",
+)
 """Environment variables of the program that an engine gets as they are."""
 _FAILED: Final = "__inference_error__"
 """ray.data.llm's column for what a row failed with."""

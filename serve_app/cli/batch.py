@@ -124,7 +124,8 @@ def _submit(order: Order, given: argparse.Namespace) -> int:
         ending = _followed(jobs, job, given)
         if not ending.is_lost:
             break
-        print(f"Ray lost sight of {job} ({ending.words[-1][:300]}); going on", file=sys.stderr)
+        words = " ".join(ending.words)[-300:]
+        print(f"{job} ended without a word of its own ({words}); going on", file=sys.stderr)
         job = _begun(jobs, order, instance)
     else:
         ending = _followed(jobs, job, given)

@@ -32,6 +32,8 @@ class _Line(Struct):
     """A line of the program's `--progress json`."""
 
     says: str | None = None
+    failed: str | None = None
+    """Why the program ends without a summary."""
     state: State | None = None
     summary: Summary | None = None
 
@@ -43,7 +45,8 @@ class Ending(Struct):
     words: list[str] = field(default_factory=list)
     summary: Summary | None = None
     is_lost: bool = False
-    """Ray does not know how the program ended: it lost sight of the job (seen under high load)."""
+    """It was neither the program nor somebody else that ended the job: Ray lost sight of it, or
+    Ray's library ended the process while it was connecting (both seen under high load)."""
 
     def tell(self, *, as_json: bool) -> None:
         if self.summary is None:
@@ -69,6 +72,7 @@ class Follower:
         self._watcher: Watcher = watcher(show, SystemClock())
         self._read = 0
         self._words: list[str] = []
+        self._failed: str | None = None
         self._summary: Summary | None = None
         self._decoder = msgspec.json.Decoder(_Line)
 
@@ -84,7 +88,8 @@ class Follower:
             self._show_new(whole=True)
         finally:
             self._watcher.close()
-        is_lost = state.status == _FAILED and state.exit_code is None and self._summary is None
+        has_spoken = self._summary is not None or self._failed is not None
+        is_lost = state.status == _FAILED and not has_spoken and not _was_killed(state)
         return Ending(_code(state), self._last_words(state), self._summary, is_lost)
 
     def _last_words(self, state: JobState) -> list[str]:
@@ -93,9 +98,7 @@ class Follower:
             return ["The batch was stopped; the command that began it goes on"]
         if _was_killed(state):
             return ["The batch was killed; the command that began it goes on"]
-        if state.exit_code is None:
-            return [*self._words, state.message]
-        return self._words or [state.message]
+        return [self._failed] if self._failed else [*self._words, state.message]
 
     def _state(self) -> JobState:
         state = self._jobs.state(self._job)
@@ -122,6 +125,8 @@ class Follower:
     def _show(self, said: _Line) -> None:
         if said.says is not None:
             self._watcher.says(said.says)
+        if said.failed is not None:
+            self._failed = said.failed
         if said.state is not None:
             self._watcher.at(said.state)
         if said.summary is not None:
