@@ -102,6 +102,8 @@ class Facts(Struct):
     """Calls of tools that ran here, in the order in which the model asked for them."""
     tool_stop: str = ""
     """The limit that ended them: `steps`, `calls`, `time` or `cost`; empty: none."""
+    saved_micro_usd: int = 0
+    """What the answer cost when it was made, if the cache served it now."""
 
 
 class Closing(Protocol):
@@ -183,3 +185,5 @@ class Passage(Struct):
     """What placeholders in it stand for; ends with the request."""
     new_names: Names = ()
     """Those of them that are not of an earlier turn."""
+    tier: str = ""
+    """See `Settlement.tier`."""

@@ -10,6 +10,7 @@ deployment somewhere else; the corridor cannot tell.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
 
@@ -34,6 +35,7 @@ from serve_app.core.errors import (
     UpstreamFailed,
 )
 from serve_app.core.kept import Fill, Found
+from serve_app.core.settlement import Settlement
 from serve_app.core.types import Chunk, Identity, Plan, Problem, Sender
 from serve_app.filters.base import Filter
 from serve_app.flights.base import Call
@@ -72,6 +74,8 @@ class Rooms(Struct, frozen=True):
     flights: Flights
     ledger: Ledger
     clock: Clock
+    tell: Callable[[Settlement], object]
+    """Told of what each request came to, besides the ledger."""
 
 
 class Pipeline:
@@ -97,7 +101,7 @@ class Pipeline:
         confirm_s: float,
     ) -> None:
         self._rooms = rooms
-        self._books = Books(rooms.ledger)
+        self._books = Books(rooms.ledger, rooms.tell)
         self._screening = Screening(rooms.filter)
         self._leasing = Leasing(rooms.ledger, confirm_s)
         self._warmth = Warmth(rooms.clock)
@@ -255,7 +259,11 @@ class Pipeline:
         await self._listen(way)
 
     async def _listen(self, way: Passage) -> None:
+        trail = way.ask.trail
+        since = trail.elapsed_ms()
         opened = await self._open(way)
+        if opened is not None:
+            trail.note("conversation", "read", since, turns=opened.thread.at)
         await self._filter_input(way, opened)
         if opened is not None:
             await self._recall(way, opened)
@@ -263,10 +271,14 @@ class Pipeline:
             way.conversation = conversation_of(way)
 
     async def _admit(self, way: Passage) -> None:
-        ask = way.ask
-        admitted = await self._rooms.admission.admit(
-            ask.authorization, ask.api_key, asking(way), ask.key_sha256
-        )
+        ask, since = way.ask, way.ask.trail.elapsed_ms()
+        try:
+            admitted = await self._rooms.admission.admit(
+                ask.authorization, ask.api_key, asking(way), ask.key_sha256
+            )
+        except GatewayError as error:
+            ask.trail.note("admission", "refused", since, code=error.code)
+            raise
         way.lease = admitted.lease
         if admitted.caller.priority == "batch":  # a header may lower a request, never raise it
             ask.priority = "batch"
@@ -277,6 +289,7 @@ class Pipeline:
         ask.trail.note(
             "admission",
             "admitted",
+            since,
             limits=admitted.unlimited or "counted",
             budget="" if soft is None else f"nearly spent: {soft.period} {soft.scope.name}",
         )
@@ -300,10 +313,12 @@ class Pipeline:
             way.ask.control = replace(way.ask.control, write=False)
 
     async def _plan(self, way: Passage) -> Plan:
+        since = way.ask.trail.elapsed_ms()
         query = plan_query(way, self._warmth.of(way.conversation))
         [plan] = await self._rooms.router.plan([query])
         decision = "refused" if plan.problem is not None else plan.tier or "pinned"
-        way.ask.trail.note("router", decision, plan=plan)
+        way.tier = plan.tier
+        way.ask.trail.note("router", decision, since, plan=plan)
         return plan
 
     # -------------------------------------------------------- where answers come from

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from serve_app.accounting.totals import METRICS, Row, Settlement, Sums
+from serve_app.accounting.totals import METRICS, Row, Sums
 from serve_app.core.limits import Lease
+from serve_app.core.settlement import Settlement
 
 Place = Callable[[Row], list[int | str]]
 """Of a row: the numbers of the hashes that it is summed up in, each with its name there."""

@@ -20,9 +20,10 @@ from contextlib import suppress
 from serve_app.accounting.bill import Bill
 from serve_app.accounting.page import Batch, Page
 from serve_app.accounting.posting import posted
-from serve_app.accounting.totals import Settlement, Sums, Totals, short
+from serve_app.accounting.totals import Sums, Totals, short
 from serve_app.core.clock import Clock
 from serve_app.core.limits import Lease
+from serve_app.core.settlement import Settlement
 from serve_app.store import keys
 from serve_app.store.client import Store, StoreUnavailable
 

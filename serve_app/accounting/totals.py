@@ -4,37 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 from msgspec import Struct, structs
+
+from serve_app.core.settlement import Settlement
 
 _HITS = frozenset({"l1", "l2", "semantic", "flight"})
 _NAME_CHARS = 128
 
 
-Status = Literal["ok", "failed", "left"]
 Row = tuple[str, str, str, str, str]
 """Tenant, day, user, model, key."""
-
-
-class Settlement(Struct, frozen=True, gc=False):
-    """What one request came to. Money in micro-USD."""
-
-    tenant: str
-    user: str
-    model: str
-    backend: str
-    prompt_tokens: int
-    completion_tokens: int
-    cost_micro_usd: int
-    cache_level: str = "none"
-    saved_micro_usd: int = 0
-    """What the answer cost when it was made, if the cache served it now."""
-    status: Status = "ok"
-    """`ok`, `failed` (the answer broke off) or `left` (the caller did)."""
-    requests: int = 1
-    """0 for a part of a request that another settlement counts: an attempt that broke off."""
-    key_id: str = ""
 
 
 class Sums(Struct):

@@ -190,10 +190,10 @@ class Tries:
     def _ms(self, began: float) -> float:
         return (self._clock.monotonic() - began) * 1000.0
 
-    def _note(self, outcome: str, candidate: Candidate, **facts: object) -> None:
-        self.trail.note(
-            "attempt", outcome, backend=candidate.backend, model=candidate.model, **facts
-        )
+    def _note(self, outcome: str, candidate: Candidate, ms: float, **facts: object) -> None:
+        backend, model = candidate.backend, candidate.model
+        since = self.trail.elapsed_ms() - ms
+        self.trail.note("attempt", outcome, since, backend=backend, model=model, ms=ms, **facts)
 
 
 def refused(failed: AttemptFailed) -> GatewayError:

@@ -15,13 +15,12 @@ from serve_app.cache.stage import CacheStage
 from serve_app.compose.batches import Batches
 from serve_app.compose.maker import Maker, Stages
 from serve_app.compose.memory import Memory
+from serve_app.compose.observatory import Observatory
 from serve_app.config.paths import ADMIN_KEY
 from serve_app.config.policy import Policy
 from serve_app.config.structure import LocalBackend
 from serve_app.filters.chain import FilterStage
 from serve_app.loop.tool_loop import ToolLoop
-from serve_app.observe.metrics import Metrics
-from serve_app.observe.observer import Observer, RequestLog
 from serve_app.pipeline import Pipeline, Rooms
 from serve_app.routing.catalog import ModelName
 from serve_app.routing.directory import Directory
@@ -73,6 +72,8 @@ class Corridor:
         self._sharing = maker.sharing(replica)
         self._watch = _watch(maker, self.backends)
         self._flights = maker.flights(replica)
+        self.observatory = Observatory(maker, policy, replica)
+        self.observer = self.observatory.observer
         self.ledger = Ledger(maker.store, clock, together=args.ledger.slot == "one")
         self.keys = KeyDirectory(maker.store, replica, clock)
         self.admission = Admission(
@@ -102,6 +103,7 @@ class Corridor:
             flights=self._flights,
             ledger=self.ledger,
             clock=clock,
+            tell=self.observer.settled,
         )
         self.pipeline = Pipeline(
             rooms,
@@ -113,8 +115,6 @@ class Corridor:
         )
         self.tools = Toolroom(policy.tools, maker.environ, clock)
         self.loop = ToolLoop(self.pipeline, self.tools, clock)
-        self.metrics = Metrics(replica)
-        self.observer = Observer([self.metrics, RequestLog()])
         self.on_submitted: Callable[[], None] = lambda: None
         """Told of tasks that this process has taken in."""
         self.queue = RedisQueue(
@@ -148,7 +148,7 @@ class Corridor:
 
     def start(self) -> None:
         """Start what works beside the requests."""
-        self.observer.start()
+        self.observatory.start()
         self.ledger.start()
         self.keys.start()
         self.admission.start()
@@ -192,6 +192,7 @@ class Corridor:
         self.webhooks.reconfigure(policy.tasks.webhooks)
         self.batches.reconfigure(policy)
         self.memory.reconfigure(policy)
+        self.observatory.reconfigure(policy)
         self.pipeline.reconfigure(policy, prices, self._quotes(policy))
 
     def _quotes(self, policy: Policy) -> Quotes:
@@ -210,7 +211,7 @@ class Corridor:
         await self.admission.close()
         await self.ledger.close()
         await self.keys.close()
-        await self.observer.close()
+        await self.observatory.close()
         await self._watch.close()
         await self._sharing.close()
         for backend in self.backends.values():

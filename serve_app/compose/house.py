@@ -127,7 +127,7 @@ class House:
             readings=maker.vitals.readings,
             cache=corridor.cache,
             desk=self._desk,
-            metrics=corridor.metrics,
+            metrics=corridor.observatory.metrics,
             observer=corridor.observer,
             clock=maker.clock,
             queue=corridor.queue,

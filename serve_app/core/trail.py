@@ -11,27 +11,49 @@ from typing import Any, NamedTuple
 
 
 class Note(NamedTuple):
+    """What a stage decided. `took_ms` is 0 where nobody measured it: a remark, not a stage."""
+
     stage: str
     decision: str
     at_ms: float
     facts: dict[str, Any]
+    took_ms: float = 0.0
+
+
+class Trace(NamedTuple):
+    """Where a request stands in the caller's trace (W3C Trace Context)."""
+
+    trace_id: str
+    """32 hexadecimal digits."""
+    parent_id: str
+    """Of the caller's span, 16 hexadecimal digits."""
+    is_sampled: bool
 
 
 class Trail:
     """Notes of one request, in order.
 
     `at_ms` of a note is milliseconds since the trail began, at the moment the stage was done.
+    `began_at` is when the trail began, in Unix seconds. `trace` is the caller's, if it sent one.
     """
 
-    __slots__ = ("_started", "notes", "request_id")
+    __slots__ = ("_started", "began_at", "notes", "request_id", "trace")
 
-    def __init__(self, request_id: str) -> None:
+    def __init__(self, request_id: str, trace: Trace | None = None) -> None:
         self.request_id = request_id
+        self.trace = trace
         self.notes: list[Note] = []
+        self.began_at = time.time()
         self._started = time.perf_counter()
 
-    def note(self, stage: str, decision: str, **facts: Any) -> None:
-        self.notes.append(Note(stage, decision, self.elapsed_ms(), facts))
+    def note(self, stage: str, decision: str, since: float | None = None, **facts: Any) -> None:
+        """
+        Args:
+            since: `elapsed_ms()` when the stage began.
+        """
+        at = self.elapsed_ms()
+        took = 0.0 if since is None else at - since
+        self.notes.append(Note(stage, decision, at, facts, took))
 
     def elapsed_ms(self) -> float:
         return (time.perf_counter() - self._started) * 1000.0

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from serve_app.core.kept import CacheState
+from serve_app.core.settlement import Settlement
 from serve_app.core.types import Queue, Reading
 from serve_app.observe.observer import RequestEnd
 
@@ -154,7 +155,7 @@ class Metrics:
             registry=self.registry,
         )
 
-    def take(self, ends: list[RequestEnd]) -> None:
+    def take(self, ends: list[RequestEnd], settled: list[Settlement]) -> None:
         for end in ends:
             self._requests.labels(self._replica, end.route, str(end.status)).inc()
             self._seconds.labels(self._replica, end.route).observe(end.duration_s)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
+from serve_app.core.settlement import Settlement
 from serve_app.core.trail import Trail
 from serve_app.core.types import Identity, Usage
 
@@ -31,6 +32,8 @@ class Known(Protocol):
     usage: Usage | None
     cost_micro_usd: int
     first_content_ms: float | None
+    saved_micro_usd: int
+    session_id: str
 
 
 class RequestEnd(Struct, gc=False):
@@ -51,12 +54,18 @@ class RequestEnd(Struct, gc=False):
     cost_micro_usd: int = 0
     first_content_s: float | None = None
     error: str = ""
+    team: str = ""
+    key_id: str = ""
+    saved_micro_usd: int = 0
+    session: str = ""
 
     def learn(self, known: Known) -> None:
         """Take over what is known of the reply, by its end."""
         self.tenant, self.user = known.identity.tenant, known.identity.user
         self.backend, self.model, self.cache = known.backend, known.model, known.cache
-        self.cost_micro_usd = known.cost_micro_usd
+        self.team, self.key_id = known.identity.team, known.identity.key_id
+        self.cost_micro_usd, self.saved_micro_usd = known.cost_micro_usd, known.saved_micro_usd
+        self.session = known.session_id
         if known.usage is not None:
             self.prompt_tokens = known.usage.prompt_tokens
             self.completion_tokens = known.usage.completion_tokens
@@ -65,18 +74,26 @@ class RequestEnd(Struct, gc=False):
 
 
 class Sink(Protocol):
-    def take(self, ends: list[RequestEnd]) -> None:
-        """Read what ended; called outside any request."""
+    """Somebody who wants to know what happened; called outside any request, and never waits."""
+
+    def take(self, ends: list[RequestEnd], settled: list[Settlement]) -> None:
+        """
+        Args:
+            ends: requests that ended.
+            settled: what requests came to, also of those that run beside (a cache entry made anew,
+                a summary); one may come before or after the end of its request.
+        """
 
 
 class Observer:
-    """Collects ends of requests and hands them to its sinks twice a second."""
+    """Collects ends of requests and settlements, and hands them to its sinks twice a second."""
 
     def __init__(self, sinks: list[Sink], *, interval_s: float = 0.5, limit: int = 20_000) -> None:
         self._sinks = sinks
         self._interval_s = interval_s
         self._limit = limit
         self._ends: list[RequestEnd] = []
+        self._settled: list[Settlement] = []
         self._task: asyncio.Task[None] | None = None
         self.dropped = 0
 
@@ -89,14 +106,21 @@ class Observer:
             return
         self._ends.append(end)
 
+    def settled(self, settled: Settlement) -> None:
+        if len(self._settled) >= self._limit:
+            self.dropped += 1
+            return
+        self._settled.append(settled)
+
     def flush(self) -> None:
         """Hand over what has gathered."""
         ends, self._ends = self._ends, []
-        if not ends:
+        settled, self._settled = self._settled, []
+        if not ends and not settled:
             return
         for sink in self._sinks:
             try:
-                sink.take(ends)
+                sink.take(ends, settled)
             except Exception:
                 logger.exception("%s could not take %d ends", type(sink).__name__, len(ends))
 
@@ -124,7 +148,9 @@ class RequestLog:
     def __init__(self, write: Callable[[bytes], object] | None = None) -> None:
         self._write = write or _to_stdout
 
-    def take(self, ends: list[RequestEnd]) -> None:
+    def take(self, ends: list[RequestEnd], settled: list[Settlement]) -> None:
+        if not ends:
+            return
         lines = [msgspec.json.encode(_line(end)) for end in ends]
         self._write(b"\n".join(lines) + b"\n")
 

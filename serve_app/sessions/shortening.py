@@ -65,6 +65,7 @@ class Shortened(Struct, frozen=True):
         trail.note(
             "conversation",
             self.decision,
+            None,
             version=version,
             first_turn=self.layout.start,
             cut_turns=self.told.cut_turns,

@@ -64,6 +64,7 @@ class Caching:
         if not control.read:
             way.facts.cache = "bypass"
             return _MISS
+        since = way.ask.trail.elapsed_ms()
         lookup = Lookup(
             way.facts.fingerprint,
             keeping.scope,
@@ -76,9 +77,10 @@ class Caching:
         try:
             [found] = await self._cache.lookup([lookup])
         except Overloaded as error:  # a cache that is away is a miss
-            way.ask.trail.note("cache", "away", why=error.message)
+            way.ask.trail.note("cache", "away", since, why=error.message)
+        else:
+            self._note(way, found, since)
         way.facts.cache = found.level
-        self._note(way, found)
         return found
 
     async def recall(self, way: Passage) -> Entry | None:
@@ -90,15 +92,16 @@ class Caching:
             return None
         return found.entry
 
-    def _note(self, way: Passage, found: Found) -> None:
+    def _note(self, way: Passage, found: Found, since: float) -> None:
         likeness = found.likeness
         if likeness is None:
-            way.ask.trail.note("cache", found.level)
+            way.ask.trail.note("cache", found.level, since)
             return
         if likeness.verify:
             way.check = Check(likeness.fingerprint, likeness.score, likeness.cosine)
         decision = "verify" if likeness.verify else found.level
-        way.ask.trail.note("cache", decision, cosine=likeness.cosine, score=likeness.score)
+        facts = {"cosine": likeness.cosine, "score": likeness.score}
+        way.ask.trail.note("cache", decision, since, **facts)
 
     def is_stale(self, entry: Entry) -> bool:
         return 0 < entry.fresh_until <= self._clock.wall()

@@ -70,7 +70,7 @@ class Delivery:
         usage = Usage.of(entry.prompt_tokens, entry.completion_tokens)
         if way.recall.is_active:
             await self._remember(way, replayed_whole(entry).raw, is_out=False)
-        self._books.replayed(facts, usage, entry.cost_micro_usd, way.lease)
+        self._books.replayed(way, usage, entry.cost_micro_usd)
         if facts.is_stale:
             self._refresh(facts.fingerprint, way)
         gate = self._screening.gate(way)
@@ -144,7 +144,7 @@ class Delivery:
         """An answer has come to its end."""
         outcome = source.outcome
         if isinstance(source, Seat) and not source.leads:
-            self._books.shared(way.facts, outcome, way.lease)
+            self._books.shared(way, outcome)
         if record is None:
             return
         try:

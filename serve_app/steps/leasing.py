@@ -29,4 +29,6 @@ class Leasing:
         lease = way.lease
         self.release(way)
         if lease is not None and (lease.once or lease.cost_micro_usd + lease.input + lease.output):
-            await self._ledger.confirmed(lease.tenant, self._confirm_s)
+            since = way.ask.trail.elapsed_ms()
+            known = await self._ledger.confirmed(lease.tenant, self._confirm_s)
+            way.ask.trail.note("ledger", "confirmed" if known else "later", since)

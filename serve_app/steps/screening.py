@@ -26,8 +26,10 @@ class Screening:
         Raises:
             Blocked: a rule refused it. Nothing of what it says is in the error.
         """
+        since = way.ask.trail.elapsed_ms()
         texts = openai.texts_of(way.request, way.facts.identity.tenant, way.ask.path, names)
         [verdict] = await self._filter.check_input([texts])
+        way.ask.trail.note("input_filter", _decision(verdict), since)
         for finding in verdict.findings:
             way.ask.trail.note(
                 "input_filter", finding.action, rule=finding.rule, count=finding.count
@@ -57,12 +59,20 @@ class Screening:
         return Gate(way, guard)
 
 
+def _decision(verdict: Verdict) -> str:
+    if verdict.action == "block":
+        return "blocked"
+    return "passed" if verdict.texts is None else "changed"
+
+
 class Gate:
     """One reply on its way out: filtered, and for its caller with real values in it."""
 
     def __init__(self, way: Passage, guard: OutputGuard | None) -> None:
         self._facts = way.facts
+        self._trail = way.ask.trail
         self._guard = guard
+        self._took_ms = 0.0
         self._restorer = Restorer(way.names) if way.names else None
 
     @property
@@ -75,7 +85,9 @@ class Gate:
         guard = self._guard
         if guard is None:
             return chunks
+        since = self._trail.elapsed_ms()
         clean = await guard.check(chunks)
+        self._took_ms += self._trail.elapsed_ms() - since
         self._facts.blocked = guard.blocked
         return clean
 
@@ -86,6 +98,9 @@ class Gate:
     def close(self) -> None:
         """The reply is over: what was found is noted."""
         if self._guard is not None:
+            decision = "blocked" if self._guard.blocked else "passed"
+            since = self._trail.elapsed_ms() - self._took_ms
+            self._trail.note("output_filter", decision, since)
             self._guard.close()
             known = self._facts.warnings
             self._facts.warnings = [*dict.fromkeys([*known, *self._guard.warnings])]

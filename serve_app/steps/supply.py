@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 
-from serve_app.accounting.totals import Status
 from serve_app.backends.execute import Answer
+from serve_app.core.settlement import Status
 from serve_app.core.types import Chunk, Usage
 from serve_app.flights.base import Heading, Outcome
 from serve_app.passage import Passage
@@ -21,7 +21,8 @@ class Supply:
     accounted for, once, to the request that made the call.
     """
 
-    __slots__ = ("_answer", "_books", "_is_over", "_lease", "_tally", "_warmth", "_way")
+    __slots__ = ("_answer", "_began_ms", "_books", "_is_over", "_lease", "_tally", "_warmth",
+                 "_way")  # fmt: skip
 
     def __init__(self, way: Passage, answer: Answer, books: Books, warmth: Warmth) -> None:
         self._way = way
@@ -29,6 +30,7 @@ class Supply:
         self._books = books
         self._warmth = warmth
         self._tally = Tally()
+        self._began_ms = way.ask.trail.elapsed_ms()
         self._is_over = False
         self._lease = way.lease
         if self._lease is not None:  # this call may outlive the request that made it
@@ -88,6 +90,14 @@ class Supply:
         way.facts.backend, way.facts.model = heading.backend, heading.model
         way.facts.attempts = answer.attempts
         self._books.answered(way, self._tally, answer, status, self._lease)
+        way.ask.trail.note(
+            "answer",
+            status,
+            self._began_ms,
+            backend=heading.backend,
+            model=heading.model,
+            tokens=way.facts.usage.completion_tokens if way.facts.usage else 0,
+        )
         if self._lease is not None:
             self._lease.done()
         if self._tally.skipped:

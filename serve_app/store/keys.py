@@ -194,3 +194,8 @@ def batch(tenant: str, batch_id: str) -> str:
 def batches_open() -> str:
     """The batches of all tenants that are not over, by when they are looked after next."""
     return f"{_PREFIX}{{[batches]}}:open"
+
+
+def duty(name: str) -> str:
+    """Which replica does what one of all has to do; of no tenant."""
+    return f"{_PREFIX}{{[duty]}}:{escape(name)}"

@@ -281,7 +281,9 @@ async def test_what_is_not_to_be_kept_is_not(hall: Hall) -> None:
 
 
 def said_by(trail: Trail) -> list[dict[str, Any]]:
-    return [note.facts for note in trail.notes if note.stage == "conversation"]
+    return [
+        note.facts for note in trail.notes if note.stage == "conversation" and note.took_ms == 0
+    ]
 
 
 async def test_of_a_thousand_turns_only_what_fits_is_sent_and_the_trail_says_so(
@@ -293,7 +295,7 @@ async def test_of_a_thousand_turns_only_what_fits_is_sent_and_the_trail_says_so(
     sent = hall.talker.read(-1)
     assert (sent[0], sent[-1]) == ("#be brief", "and now?")
     assert 10 < len(sent) < 80
-    [note] = [n for n in trail.notes if n.stage == "conversation"]
+    [note] = [n for n in trail.notes if n.stage == "conversation" and n.took_ms == 0]
     assert note.decision == "dropped"
     turns = (len(sent) - 2) // 2
     assert note.facts["cut_turns"] == 1000 - turns
