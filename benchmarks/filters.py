@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.places import REPOSITORY
 from serve_app.config.policy import FilterPolicy
-from serve_app.core.types import Tail, Texts
+from serve_app.core.screening import Tail, Texts
 from serve_app.filters.chain import FilterStage
 from serve_app.filters.pii.finder import PiiFinder
 from serve_app.filters.secrets.finder import SecretsFinder

@@ -24,8 +24,9 @@ from serve_app.compose import Maker
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs
 from serve_app.core.kept import Entry, Fill, Lookup
+from serve_app.core.plan import PlanQuery
+from serve_app.core.screening import Tail
 from serve_app.core.trail import Trail
-from serve_app.core.types import PlanQuery, Tail
 from serve_app.wire import openai, reply
 
 ROUND_S = 0.05

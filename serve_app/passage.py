@@ -12,9 +12,10 @@ from serve_app.cache.rules import Keeping, Rulebook
 from serve_app.config.policy import Policy
 from serve_app.core.kept import Check, Question
 from serve_app.core.limits import Lease
+from serve_app.core.screening import Names
 from serve_app.core.tools import ToolListing, ToolStep
 from serve_app.core.trail import Trail
-from serve_app.core.types import ChatRequest, Chunk, Identity, Message, Names, Priority, Usage
+from serve_app.core.types import ChatRequest, Chunk, Identity, Message, Priority, Usage
 from serve_app.routing.quotes import Quotes
 from serve_app.sessions.conversation import Recall
 

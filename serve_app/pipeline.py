@@ -35,8 +35,9 @@ from serve_app.core.errors import (
     UpstreamFailed,
 )
 from serve_app.core.kept import Fill, Found
+from serve_app.core.plan import Plan, Problem
 from serve_app.core.settlement import Settlement
-from serve_app.core.types import Chunk, Identity, Plan, Problem, Sender
+from serve_app.core.types import Chunk, Identity, Sender
 from serve_app.filters.base import Filter
 from serve_app.flights.base import Call
 from serve_app.flights.flights import Flights

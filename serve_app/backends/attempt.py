@@ -18,7 +18,8 @@ from serve_app.backends.base import (
 from serve_app.backends.refusal import AUTH, CONTEXT
 from serve_app.backends.seam import DEPARTED, UNCLEAR
 from serve_app.core.clock import Clock
-from serve_app.core.types import Candidate, Chunk
+from serve_app.core.plan import Candidate
+from serve_app.core.types import Chunk
 from serve_app.vitals.book import Vital
 
 logger = logging.getLogger(__name__)

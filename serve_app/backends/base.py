@@ -7,7 +7,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from serve_app.core.types import Chunk, Endpoint, Headroom, Priority
+from serve_app.core.types import Chunk, Endpoint, Priority
+from serve_app.core.vital import Headroom
 
 FailureKind = Literal["transient", "candidate", "caller", "content"]
 """`transient`: trying again may help (429, 5xx, reset, time-out, truncated).

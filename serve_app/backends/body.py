@@ -7,7 +7,8 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Raw
 
-from serve_app.core.types import Candidate, ChatRequest
+from serve_app.core.plan import Candidate
+from serve_app.core.types import ChatRequest
 
 Prepare = Callable[[Candidate], dict[str, bytes]]
 """What a candidate's request differs in: top-level fields as raw JSON."""

@@ -10,7 +10,8 @@ from serve_app.backends.errand import Errand
 from serve_app.backends.mended import Mended
 from serve_app.backends.recovery import Broken, Recovery
 from serve_app.backends.sent import Sent
-from serve_app.core.types import Candidate, Chunk
+from serve_app.core.plan import Candidate
+from serve_app.core.types import Chunk
 
 
 class Committed:

@@ -14,7 +14,8 @@ from serve_app.backends.patience import TIMEOUT
 from serve_app.backends.retry import BACKOFF_S
 from serve_app.backends.tries import MIN_ATTEMPT_S, refused
 from serve_app.core.errors import GatewayError
-from serve_app.core.types import Candidate, Chunk
+from serve_app.core.plan import Candidate
+from serve_app.core.types import Chunk
 
 _NEVER = float("inf")
 

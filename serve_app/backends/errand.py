@@ -16,7 +16,8 @@ from serve_app.backends.retry import RetryBudget, pause_s
 from serve_app.backends.tries import MIN_ATTEMPT_S, Tries
 from serve_app.config.policy import ExecutionPolicy
 from serve_app.core.clock import Clock
-from serve_app.core.types import Candidate, Plan, Sender
+from serve_app.core.plan import Candidate, Plan
+from serve_app.core.types import Sender
 from serve_app.vitals.book import Vital, Vitals
 
 

@@ -22,8 +22,9 @@ from serve_app.backends.retry import RetryBudget
 from serve_app.backends.tries import Tries
 from serve_app.config.policy import ExecutionPolicy
 from serve_app.core.clock import Clock
+from serve_app.core.plan import Candidate, Plan
 from serve_app.core.trail import Trail
-from serve_app.core.types import Candidate, ChatRequest, Chunk, Plan, Sender
+from serve_app.core.types import ChatRequest, Chunk, Sender
 from serve_app.vitals.book import Vitals
 
 __all__ = ["Answer", "Broken", "Executor", "Prepare"]

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from serve_app.core.types import Headroom
+from serve_app.core.vital import Headroom
 
 MAX_RESET_S = 86_400.0
 

@@ -19,7 +19,8 @@ from serve_app.backends.retry_after import asked_pause_s
 from serve_app.backends.secret import Secret, SecretHeaders
 from serve_app.config.structure import HostedBackend
 from serve_app.core.clock import Clock
-from serve_app.core.types import Chunk, Headroom
+from serve_app.core.types import Chunk
+from serve_app.core.vital import Headroom
 
 MAX_REFUSAL_BYTES = 64 << 10
 

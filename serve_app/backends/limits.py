@@ -8,7 +8,7 @@ from typing import NamedTuple
 from serve_app.backends.headroom import read_headroom
 from serve_app.backends.key import Key
 from serve_app.core.clock import Clock
-from serve_app.core.types import Headroom
+from serve_app.core.vital import Headroom
 from serve_app.vitals.summary import aged
 
 

@@ -17,7 +17,8 @@ from serve_app.backends.reply import ReplyStream
 from serve_app.backends.turns import Turns
 from serve_app.backends.vectors import decode_vectors
 from serve_app.config.structure import LocalBackend
-from serve_app.core.types import Chunk, Endpoint, Headroom, Queue
+from serve_app.core.types import Chunk, Endpoint
+from serve_app.core.vital import Headroom, Queue
 
 MAX_BODY_BYTES = 32 << 20
 

@@ -16,7 +16,8 @@ from serve_app.backends.seam import DEPARTED, UNCLEAR, Anew, Onward
 from serve_app.backends.sent import MAX_CHARS, Sent
 from serve_app.backends.ways import Way, ways
 from serve_app.core.errors import GatewayError
-from serve_app.core.types import Candidate, Chunk, Message
+from serve_app.core.plan import Candidate
+from serve_app.core.types import Chunk, Message
 
 _Found = tuple[Mended, list[Chunk]]
 """Who goes on with an answer, and its first batch."""

@@ -16,8 +16,9 @@ from serve_app.core.errors import (
     Overloaded,
     UpstreamFailed,
 )
+from serve_app.core.plan import Candidate
 from serve_app.core.trail import Trail
-from serve_app.core.types import Candidate, ChatRequest
+from serve_app.core.types import ChatRequest
 
 MIN_ATTEMPT_S = 0.05
 """With less than this until the deadline no attempt is begun."""

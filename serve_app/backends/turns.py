@@ -17,7 +17,8 @@ from typing import Final, Literal
 
 from serve_app.backends.base import BUSY, AttemptFailed
 from serve_app.backends.line import Line, Waiter
-from serve_app.core.types import Priority, Queue
+from serve_app.core.types import Priority
+from serve_app.core.vital import Queue
 
 BATCH_EVERY: Final = 16
 """While both classes wait, batch calls have one of so many turns, and of so many places."""

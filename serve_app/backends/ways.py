@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from serve_app.backends.errand import Errand
 from serve_app.backends.seam import beginning
-from serve_app.core.types import Candidate, ChatParams
+from serve_app.core.plan import Candidate
+from serve_app.core.types import ChatParams
 
 
 class Way(NamedTuple):

@@ -20,7 +20,8 @@ from msgspec import UNSET, UnsetType
 
 from serve_app.backends.base import AttemptFailed, Call, Health
 from serve_app.backends.patience import TIMEOUT
-from serve_app.core.types import Chunk, Headroom
+from serve_app.core.types import Chunk
+from serve_app.core.vital import Headroom
 from serve_app.deployments.backend_news import Batch, News
 from serve_app.deployments.hop import HopFailed
 from serve_app.vitals.summary import aged

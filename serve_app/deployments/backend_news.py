@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import UNSET, Struct, UnsetType
 
 from serve_app.backends.base import AttemptFailed, Call, FailureKind
-from serve_app.core.types import Chunk, Headroom
+from serve_app.core.types import Chunk
+from serve_app.core.vital import Headroom
 
 
 class Failure(Struct, frozen=True, gc=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from serve_app.core.types import Finding, Held, Released, Tail
+from serve_app.core.screening import Finding, Held, Released, Tail
 from serve_app.filters.selection import AnswerRule, Selection
 from serve_app.filters.stream import Step
 

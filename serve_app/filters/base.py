@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from serve_app.core.types import Released, Tail, Texts, Verdict
+from serve_app.core.screening import Released, Tail, Texts, Verdict
 
 
 class Filter(Protocol):

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from serve_app.config.policy import FilterPolicy
-from serve_app.core.types import Released, Tail, Texts, Verdict
+from serve_app.core.screening import Released, Tail, Texts, Verdict
 from serve_app.filters.answer import release
 from serve_app.filters.asking import AskRule
 from serve_app.filters.base import Classifier

@@ -10,7 +10,7 @@ import hashlib
 from collections import OrderedDict
 from typing import Final
 
-from serve_app.core.types import Texts
+from serve_app.core.screening import Texts
 
 _REMEMBERED: Final = 4096
 _MAX_CHARS: Final = 16_384

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import structs
 
-from serve_app.core.types import Tail, Verdict
+from serve_app.core.screening import Tail, Verdict
 from serve_app.filters.leak import LeakFinders
 from serve_app.filters.normalize import encodable
 from serve_app.filters.page import Page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from serve_app.core.types import Finding, Texts, Verdict
+from serve_app.core.screening import Finding, Texts, Verdict
 from serve_app.filters.rules import Head
 from serve_app.filters.vault import Vault
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from serve_app.core.types import Held, Names, Released, Tail
+from serve_app.core.screening import Held, Names, Released, Tail
 from serve_app.filters.escapes import quoted
 
 _NAME: Final = re.compile(r"<([A-Z][A-Z0-9_]{0,60}_[0-9]{1,9})>")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from serve_app.core.types import Verdict
+from serve_app.core.screening import Verdict
 from serve_app.filters.asking import AskRule
 from serve_app.filters.clean import CleanTexts
 from serve_app.filters.leaking import LeakRule

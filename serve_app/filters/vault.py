@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from serve_app.core.types import Names
+from serve_app.core.screening import Names
 
 _PLACEHOLDER: Final = re.compile(r"<([A-Z][A-Z0-9_]{0,60})_([0-9]{1,9})>")
 _ESCAPED: Final = re.compile(r"\\u003([ceCE])")

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from serve_app.core.types import Tail
+from serve_app.core.screening import Tail
 from serve_app.filters.base import Finder, RuleFailed
 from serve_app.filters.page import Page
 from serve_app.filters.rules import FAILED, Head

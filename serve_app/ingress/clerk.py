@@ -6,7 +6,8 @@ from serve_app.admission.caller import Caller
 from serve_app.admission.porter import Admission, Standing
 from serve_app.config.structure import ServerSettings
 from serve_app.core.clock import Clock
-from serve_app.core.types import ChatRequest, Identity, Plan
+from serve_app.core.plan import Plan
+from serve_app.core.types import ChatRequest, Identity
 from serve_app.ingress.http import Exchange
 from serve_app.ingress.priority import HEADER, priority_of
 from serve_app.loop.tool_loop import ToolLoop

@@ -14,7 +14,7 @@ from serve_app.cache.base import Cache
 from serve_app.core.clock import Clock
 from serve_app.core.errors import NotFound, Overloaded
 from serve_app.core.kept import CacheState
-from serve_app.core.types import Reading
+from serve_app.core.vital import Reading
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.http import JSON, Exchange
 from serve_app.ingress.router import Route

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from serve_app.core.kept import CacheState
 from serve_app.core.settlement import Settlement
-from serve_app.core.types import Queue, Reading
+from serve_app.core.vital import Queue, Reading
 from serve_app.observe.observer import RequestEnd
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from serve_app.core.types import Plan, PlanQuery, Reading
+from serve_app.core.plan import Plan, PlanQuery
+from serve_app.core.vital import Reading
 
 
 class Router(Protocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from serve_app.config.policy import RoutingPolicy
-from serve_app.core.types import PlanQuery
+from serve_app.core.plan import PlanQuery
 from serve_app.routing.need import need
 
 

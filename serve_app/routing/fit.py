@@ -5,7 +5,7 @@ Only what stays as it is: how the model is doing at the moment is in `standing.p
 
 from __future__ import annotations
 
-from serve_app.core.types import PlanQuery
+from serve_app.core.plan import PlanQuery
 from serve_app.routing.catalog import Model
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from serve_app.config.policy import Price
-from serve_app.core.types import PlanQuery
+from serve_app.core.plan import PlanQuery
 from serve_app.routing.fit import wanted_tokens
 
 EXPECTED_ANSWER: Final = 400

@@ -28,7 +28,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from serve_app.core.types import PlanQuery
+from serve_app.core.plan import PlanQuery
 from serve_app.routing.load import Load, cost_pico_usd
 from serve_app.routing.lot import lot
 from serve_app.routing.route import Step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serve_app.core.types import Candidate, Exclusion, Plan, PlanQuery
+from serve_app.core.plan import Candidate, Exclusion, Plan, PlanQuery
 from serve_app.routing.decision import Decision
 from serve_app.routing.fit import misfit
 from serve_app.routing.load import Load, cost_pico_usd, load_of, micro_usd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from serve_app.core.types import Exclusion, PlanQuery, Problem
+from serve_app.core.plan import Exclusion, PlanQuery, Problem
 from serve_app.routing.catalog import Model, ModelName, shown
 from serve_app.routing.fit import gives_too_little, is_too_small, lacking, wanted_tokens
 from serve_app.routing.route import BARRED, Route

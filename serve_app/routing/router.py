@@ -16,7 +16,7 @@ from serve_app.config.policy import Price, RoutingPolicy
 from serve_app.config.structure import HostedBackend, LocalBackend
 from serve_app.core.clock import Clock, SystemClock
 from serve_app.core.errors import GatewayError
-from serve_app.core.types import Plan, PlanQuery
+from serve_app.core.plan import Plan, PlanQuery
 from serve_app.routing.base import Book, Judge
 from serve_app.routing.catalog import Catalog, ModelName
 from serve_app.routing.decision import Verdict, decide

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from serve_app.core.types import PlanQuery
+from serve_app.core.plan import PlanQuery
 from serve_app.routing.lot import weighted_lot
 from serve_app.routing.route import Step
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from serve_app.config.policy import Price
 from serve_app.core.clock import Clock
-from serve_app.core.types import Reading
+from serve_app.core.vital import Reading
 from serve_app.routing.base import Book
 from serve_app.routing.catalog import Model
 

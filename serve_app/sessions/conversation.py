@@ -15,8 +15,9 @@ from msgspec import Struct
 
 from serve_app.config.conversation_policy import ConversationPolicy
 from serve_app.core.errors import Conflict, NotFound, Overloaded
+from serve_app.core.screening import Names
 from serve_app.core.trail import Trail
-from serve_app.core.types import ChatRequest, Message, Names
+from serve_app.core.types import ChatRequest, Message
 from serve_app.sessions.names import KeptNames
 from serve_app.sessions.prompt import Asked
 from serve_app.sessions.renaming import renamed

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from serve_app.config.conversation_policy import ConversationPolicy
-from serve_app.core.types import Names
+from serve_app.core.screening import Names
 from serve_app.sessions.seal import Seals
 from serve_app.store import keys
 from serve_app.store.client import Store

@@ -12,7 +12,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from serve_app.core.types import Message, Names
+from serve_app.core.screening import Names
+from serve_app.core.types import Message
 
 _PLACEHOLDER: Final = re.compile(r"<([A-Z][A-Z0-9_]{0,60})_([0-9]{1,9})>")
 """As `filters/vault.py` makes them."""

@@ -7,8 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from serve_app.core.plan import Candidate
 from serve_app.core.trail import Trail
-from serve_app.core.types import Candidate
 from serve_app.sessions.prompt import Asked, Told, told
 from serve_app.sessions.tokens import TokenCounter
 from serve_app.sessions.window import History, Layout, fit

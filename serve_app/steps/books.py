@@ -10,8 +10,9 @@ from serve_app.accounting.ledger import Ledger
 from serve_app.accounting.meter import cached_tokens, cost_micro_usd, count_usage
 from serve_app.backends.execute import Answer, Broken
 from serve_app.core.limits import Lease
+from serve_app.core.plan import Plan
 from serve_app.core.settlement import Settlement, Status
-from serve_app.core.types import Plan, Usage
+from serve_app.core.types import Usage
 from serve_app.flights.base import Outcome
 from serve_app.passage import Facts, Passage
 from serve_app.routing.estimate import estimate_tokens

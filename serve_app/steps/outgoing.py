@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from serve_app.core.screening import Released
 from serve_app.core.trail import Trail
-from serve_app.core.types import Chunk, Released
+from serve_app.core.types import Chunk
 from serve_app.filters.base import Filter
 from serve_app.steps.sieve import Sieve, says_something
 from serve_app.steps.survey import ARGUMENTS, Key, Survey

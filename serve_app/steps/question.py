@@ -6,7 +6,8 @@ import hashlib
 from collections import OrderedDict
 
 from serve_app.core.clock import Clock
-from serve_app.core.types import Candidate, ChatRequest, PlanQuery
+from serve_app.core.plan import Candidate, PlanQuery
+from serve_app.core.types import ChatRequest
 from serve_app.passage import Passage
 from serve_app.routing.estimate import estimate_messages
 from serve_app.sessions.conversation import Wish

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from serve_app.core.types import Chunk, Names
+from serve_app.core.screening import Names
+from serve_app.core.types import Chunk
 from serve_app.filters.restoring import Restoring
 from serve_app.flights.copies import copied
 from serve_app.steps.sieve import Sieve, says_something

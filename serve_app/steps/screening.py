@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from serve_app.core.errors import Blocked
-from serve_app.core.types import Chunk, Names, Verdict
+from serve_app.core.screening import Names, Verdict
+from serve_app.core.types import Chunk
 from serve_app.filters.base import Filter
 from serve_app.passage import Passage
 from serve_app.steps.outgoing import OutputGuard

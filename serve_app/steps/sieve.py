@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from serve_app.core.types import Chunk, Held, Released, Tail
+from serve_app.core.screening import Held, Released, Tail
+from serve_app.core.types import Chunk
 from serve_app.steps.logprobs import Beside
 from serve_app.steps.survey import ARGUMENTS, THOUGHTS, Key, Place, Survey, answered, survey
 from serve_app.wire.reply import rewrite

@@ -7,7 +7,7 @@ from random import Random
 from typing import Protocol
 
 from serve_app.core.clock import Clock
-from serve_app.core.types import Reading
+from serve_app.core.vital import Reading
 from serve_app.vitals.breaker import Breaker
 from serve_app.vitals.vital import Vital
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from serve_app.core.types import Headroom
+from serve_app.core.vital import Headroom
 
 GRID = (0.5, 0.75, 0.9, 0.95, 0.99)
 """Shares at which the quantiles of time to first token are told."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 from serve_app.core.clock import Clock
-from serve_app.core.types import Headroom, Reading
+from serve_app.core.vital import Headroom, Reading
 from serve_app.vitals.breaker import Breaker
 from serve_app.vitals.fading import Fading
 from serve_app.vitals.summary import GRID, Summary, aged

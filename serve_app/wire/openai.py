@@ -15,7 +15,8 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from serve_app.core.messages import encode_messages
-from serve_app.core.types import ChatParams, ChatRequest, ContentPart, Message, Names, Texts
+from serve_app.core.screening import Names, Texts
+from serve_app.core.types import ChatParams, ChatRequest, ContentPart, Message
 from serve_app.wire.checks import check, check_stops, check_utf8, no_json, wrong_field
 
 _fields = msgspec.json.Decoder(dict[str, Raw])

@@ -11,7 +11,8 @@ from msgspec import Raw
 
 from serve_app.backends.base import AttemptFailed, Backend, Batches, Call
 from serve_app.backends.hosted import Hosted
-from serve_app.core.types import Candidate, ChatParams, ChatRequest, Chunk, Plan
+from serve_app.core.plan import Candidate, Plan
+from serve_app.core.types import ChatParams, ChatRequest, Chunk
 
 KEY = "sk-test-0123456789abcdef"
 

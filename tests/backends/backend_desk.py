@@ -16,8 +16,8 @@ from serve_app.core.clock import SystemClock
 from serve_app.core.errors import (
     GatewayError,
 )
+from serve_app.core.plan import Candidate
 from serve_app.core.trail import Trail
-from serve_app.core.types import Candidate
 from serve_app.routing.estimate import estimate_tokens
 from serve_app.vitals.book import Vitals
 

@@ -20,8 +20,10 @@ from serve_app.backends.execute import Answer, Executor
 from serve_app.backends.patience import timed_out
 from serve_app.config.policy import ExecutionPolicy
 from serve_app.core.clock import FakeClock
+from serve_app.core.plan import Candidate, Plan
 from serve_app.core.trail import Trail
-from serve_app.core.types import Candidate, Chunk, Headroom, Plan
+from serve_app.core.types import Chunk
+from serve_app.core.vital import Headroom
 from serve_app.vitals.book import Vitals
 
 Act = Callable[[Call], AsyncGenerator[list[Chunk], None]]

@@ -16,7 +16,7 @@ from serve_app.core.errors import (
     Overloaded,
     UpstreamFailed,
 )
-from serve_app.core.types import Candidate
+from serve_app.core.plan import Candidate
 
 BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 

@@ -27,7 +27,8 @@ from hypothesis import strategies as st
 
 from serve_app.backends.base import AttemptFailed, Call
 from serve_app.core.errors import GatewayError
-from serve_app.core.types import Chunk, Headroom
+from serve_app.core.types import Chunk
+from serve_app.core.vital import Headroom
 from serve_app.vitals.breaker import FAILURES
 
 WELL = says(["Yes", ", ", "indeed"])

@@ -11,7 +11,7 @@ from serve_app.backends.key import Key
 from serve_app.backends.limits import Limits
 from serve_app.backends.secret import Secret
 from serve_app.core.clock import FakeClock
-from serve_app.core.types import Headroom
+from serve_app.core.vital import Headroom
 
 WALL_S = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 

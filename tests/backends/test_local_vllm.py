@@ -12,7 +12,8 @@ from msgspec import structs
 from serve_app.backends.base import BUSY, UNSUPPORTED, AttemptFailed, Call, Health
 from serve_app.backends.local_vllm import LocalVLLM
 from serve_app.config.structure import BackendTimeouts, LocalBackend, ModelSettings
-from serve_app.core.types import Chunk, Endpoint, Queue
+from serve_app.core.types import Chunk, Endpoint
+from serve_app.core.vital import Queue
 
 WORD = b'data: {"choices":[{"index":0,"delta":{"content":"word"}}]}\n\n'
 STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'

@@ -8,7 +8,8 @@ from virtual_time import in_virtual_time
 
 from serve_app.backends.base import BUSY, AttemptFailed
 from serve_app.backends.turns import BATCH_EVERY, MAX_RETRY_S, Turns
-from serve_app.core.types import Priority, Queue
+from serve_app.core.types import Priority
+from serve_app.core.vital import Queue
 
 HOUR_S = 3600.0
 

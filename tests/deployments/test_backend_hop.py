@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from serve_app.backends.base import AttemptFailed, Call, Health
-from serve_app.core.types import Chunk, ChunkChoice, Delta, Headroom
+from serve_app.core.types import Chunk, ChunkChoice, Delta
+from serve_app.core.vital import Headroom
 from serve_app.deployments.backend_hop import RemoteBackend
 from serve_app.deployments.batch_runner import BatchRunner
 from serve_app.deployments.hop import HopFailed

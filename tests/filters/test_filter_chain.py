@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from serve_app.config.policy import FilterPolicy, WordList
 from serve_app.core.errors import PolicyRejected
-from serve_app.core.types import Finding, Held, Released, Tail, Texts, Verdict
+from serve_app.core.screening import Finding, Held, Released, Tail, Texts, Verdict
 from serve_app.filters.base import Filter
 from serve_app.filters.chain import FilterStage
 from serve_app.filters.clean import CleanTexts

@@ -8,7 +8,7 @@ import pytest
 
 from serve_app.config.policy import FilterPolicy
 from serve_app.core.errors import PolicyRejected
-from serve_app.core.types import Tail, Texts, Verdict
+from serve_app.core.screening import Tail, Texts, Verdict
 from serve_app.filters.chain import FilterStage
 
 SYSTEM = (

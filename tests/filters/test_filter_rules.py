@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from serve_app.config.policy import FilterPolicy
 from serve_app.core.errors import PolicyRejected
-from serve_app.core.types import Finding, Held, Released, Tail, Texts, Verdict
+from serve_app.core.screening import Finding, Held, Released, Tail, Texts, Verdict
 from serve_app.filters.chain import FilterStage
 
 OFF = {"injection": "off", "output_pii": "off"}

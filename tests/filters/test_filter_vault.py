@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serve_app.config.policy import FilterPolicy
-from serve_app.core.types import Finding, Names, Tail, Texts, Verdict
+from serve_app.core.screening import Finding, Names, Tail, Texts, Verdict
 from serve_app.filters.chain import FilterStage
 from serve_app.filters.restoring import Restoring
 from serve_app.filters.vault import Vault

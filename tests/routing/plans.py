@@ -11,7 +11,8 @@ from msgspec import Struct
 from serve_app.config.policy import Price, RoutingPolicy
 from serve_app.config.structure import Capability, HostedBackend, LocalBackend, ModelSettings
 from serve_app.core.clock import FakeClock
-from serve_app.core.types import Plan, PlanQuery, Problem, Reading
+from serve_app.core.plan import Plan, PlanQuery, Problem
+from serve_app.core.vital import Reading
 from serve_app.routing.base import Judge
 from serve_app.routing.router import RouterStage
 

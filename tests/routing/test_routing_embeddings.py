@@ -6,7 +6,8 @@ import pytest
 from routing.plans import Backends, Desk, hosted, local, model, query, reasons, refs, vectors
 
 from serve_app.config.policy import RoutingPolicy
-from serve_app.core.types import PlanQuery, Reading
+from serve_app.core.plan import PlanQuery
+from serve_app.core.vital import Reading
 
 BACKENDS: Backends = [
     hosted("off", vectors("large"), key="OFF_KEY"),

@@ -21,7 +21,8 @@ from routing.plans import (
 )
 
 from serve_app.config.policy import RoutingPolicy
-from serve_app.core.types import Candidate, Headroom, Plan, PlanQuery, Reading
+from serve_app.core.plan import Candidate, Plan, PlanQuery
+from serve_app.core.vital import Headroom, Reading
 from serve_app.routing.catalog import Catalog
 from serve_app.routing.directory import Directory
 from serve_app.routing.load import EXPECTED_ANSWER

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from routing.plans import Desk, hosted, model, query, reasons, refs, tiered
 
-from serve_app.core.types import Headroom, Reading
+from serve_app.core.vital import Headroom, Reading
 from serve_app.routing.lot import lot, weighted_lot
 
 ARMS = {"alpha/mini": 70, "beta/mini": 20, "beta/middle": 10}

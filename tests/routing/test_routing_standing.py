@@ -5,7 +5,7 @@ from routing.plans import Backends, Desk, hosted, local, model, query, reasons, 
 
 from serve_app.config.policy import RoutingPolicy
 from serve_app.core.clock import FakeClock
-from serve_app.core.types import Headroom, Reading
+from serve_app.core.vital import Headroom, Reading
 from serve_app.routing.router import RouterStage
 from serve_app.routing.standing import FRESH_S
 from serve_app.vitals.book import Vitals

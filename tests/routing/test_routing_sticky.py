@@ -7,7 +7,8 @@ import pytest
 from routing.plans import HARD, MIDDLING, Desk, hosted, model, query, reasons, refs, tiered
 
 from serve_app.config.policy import RoutingPolicy
-from serve_app.core.types import Headroom, PlanQuery, Reading
+from serve_app.core.plan import PlanQuery
+from serve_app.core.vital import Headroom, Reading
 
 RESTING = Reading(is_open=True, open_for_s=5.0)
 TALK = "0123456789abcdef"

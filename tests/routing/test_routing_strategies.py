@@ -4,7 +4,7 @@ import pytest
 from routing.plans import EASY, HARD, MIDDLING, Desk, hosted, model, query, reasons, refs, tiered
 
 from serve_app.config.policy import Price, RoutingPolicy
-from serve_app.core.types import Reading
+from serve_app.core.vital import Reading
 
 PRICES = {
     "mini": (400, 1600),

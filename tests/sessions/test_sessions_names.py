@@ -9,7 +9,8 @@ from redis import Redis
 
 from serve_app.config.policy import ConversationPolicy
 from serve_app.core.clock import SystemClock
-from serve_app.core.types import Message, Names
+from serve_app.core.screening import Names
+from serve_app.core.types import Message
 from serve_app.sessions.names import MOST_TURNS, KeptNames
 from serve_app.sessions.seal import Seals
 from serve_app.sessions.store import Conversations

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.config.policy import FilterPolicy
+from serve_app.core.screening import Released, Tail
 from serve_app.core.trail import Trail
-from serve_app.core.types import Chunk, Released, Tail
+from serve_app.core.types import Chunk
 from serve_app.filters.chain import FilterStage
 from serve_app.steps.outgoing import OutputGuard
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from serve_app.core.clock import FakeClock
-from serve_app.core.types import Candidate
+from serve_app.core.plan import Candidate
 from serve_app.steps.question import Warmth
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from redis import Redis
 from vitals_replica import BACKEND, MODEL, Replica, exchange, replicas, until
 
-from serve_app.core.types import Headroom
+from serve_app.core.vital import Headroom
 from serve_app.store import keys
 from serve_app.store.embedded import EmbeddedValkey
 from serve_app.vitals.breaker import OPEN_S

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve_app.core.clock import FakeClock
-from serve_app.core.types import Headroom
+from serve_app.core.vital import Headroom
 from serve_app.vitals.summary import GRID, Summary, merged
 from serve_app.vitals.vital import Vital
 

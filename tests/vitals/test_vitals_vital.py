@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from serve_app.core.clock import FakeClock
-from serve_app.core.types import Headroom, Reading
+from serve_app.core.vital import Headroom, Reading
 from serve_app.vitals.breaker import FAILURES, OPEN_S
 from serve_app.vitals.summary import HEADROOM_S
 from serve_app.vitals.vital import MIN_STREAM_S, Vital

@@ -15,8 +15,9 @@ import msgspec
 from serve_app.core.batch import ENDPOINTS, WINDOWS
 from serve_app.core.kept import Hot, Purged
 from serve_app.core.key_record import KeyRecord
+from serve_app.core.plan import Plan
 from serve_app.core.stored_file import MAX_EXPIRY_S, MIN_EXPIRY_S
-from serve_app.core.types import ChatParams, Plan, Usage
+from serve_app.core.types import ChatParams, Usage
 from serve_app.wire.agent import MAX_SESSION_ID, AgentRequest
 from serve_app.wire.anthropic.blocks import MessagesRequest
 from serve_app.wire.background import AsyncRequest, TaskRequest
