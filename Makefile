@@ -38,6 +38,7 @@ serve: $(STAMPS)/base local-model
 	@exec $(VENV)/bin/serve-app up --foreground $(ARGS)
 
 test: check $(CLIENTS)/.stamp
+	@scripts/debian-tools
 	@scripts/tests $(PY) $(ARGS)
 
 check: $(STAMPS)/dev-$(EXTRA)
