@@ -1,0 +1,1 @@
+"""Alerts inside the service: rules over its own metrics, one evaluator, delivery to channels."""
