@@ -1,0 +1,1 @@
+"""Traces: what a request's trail says, as OpenTelemetry spans."""
