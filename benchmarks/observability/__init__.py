@@ -1,0 +1,1 @@
+"""Dashboards for Grafana, rules for Prometheus, and pictures of both: made here."""
