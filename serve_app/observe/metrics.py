@@ -1,195 +1,227 @@
-"""Every metric name and label of the service, in one place.
+"""The metrics of the service: what this process saw goes in, what all saw comes out.
 
-Counters are of this replica and carry its id, so that a scraper which meets several replicas
-behind one address sums them rightly. Labels are bounded: backends and models come from the
-configuration, routes from the code.
+A process counts into dictionaries (`tally.py`), takes the differences to Redis twice a second
+(`sharing.py`), and any process shows the totals of all (`exposition.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import contextvars
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-
-from serve_app.core.kept import CacheState
+from serve_app.config.metrics_policy import MetricsPolicy
+from serve_app.core.clock import Clock
 from serve_app.core.settlement import Settlement
-from serve_app.core.vital import Queue, Reading
+from serve_app.observe import catalog, exposition, snapshot
+from serve_app.observe.catalog import METRICS
+from serve_app.observe.fields import Fields
+from serve_app.observe.lag import LoopLag
 from serve_app.observe.observer import RequestEnd
+from serve_app.observe.sharing import Gauges, Shared, Sharing
+from serve_app.observe.snapshot import Snapshot
+from serve_app.observe.tally import Tally
+from serve_app.observe.unfolding import Unfolding
+from serve_app.store.client import Store
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+logger = logging.getLogger(__name__)
 
-_LATENCY_S = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+_EVERY_S: Final = 0.5
+_READ_EVERY: Final = 10
+"""So seldom a process reads the totals of all unasked, to know them when Redis goes away."""
+_AFTER_BUG_S: Final = 10.0
+_CLOSE_LIMIT_S: Final = 3.0
+_AWAY_LIMIT_S: Final = 0.5
+"""So long it waits for a Redis that is away already; the ledger has waited before."""
+
+Shown = tuple[str, Mapping[str, str], float]
+"""A metric's name, its labels, its value."""
+Source = Callable[[], Iterable[Shown]]
+"""Says how things are now; called twice a second, so it only looks."""
 
 
 class Metrics:
-    """Turns ends of requests into Prometheus metrics."""
+    """Everything that is counted and shown; a sink of the observer.
 
-    def __init__(self, replica: str, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
-        self._replica = replica
-        of_model, of_class = ["backend", "model"], ["backend", "priority"]
-        self._requests = self._counter(
-            "requests", "Requests by route and status", ["route", "status"]
-        )
-        self._seconds = self._histogram(
-            "request_seconds", "Seconds from the first byte in to the last byte out", ["route"]
-        )
-        self._first = self._histogram(
-            "first_content_seconds", "Seconds to the first content of a stream", of_model
-        )
-        self._tokens = self._counter("tokens", "Tokens by direction", [*of_model, "direction"])
-        self._cost = self._counter("cost_micro_usd", "Cost in millionths of a US dollar", of_model)
-        self._cache = self._counter("cache_lookups", "Cache lookups by level", ["level"])
-        self._attempts = self._counter(
-            "attempts", "Attempts at backends by outcome", [*of_model, "outcome"]
-        )
-        self._tool_calls = self._counter(
-            "tool_calls", "Calls of tools that run here, by name or server", ["tool", "outcome"]
-        )
-        self._findings = self._counter("filter_findings", "Filter findings by rule", ["rule"])
-        self.running = Gauge(
-            "serve_app_running_requests",
-            "Requests being answered",
-            ["replica"],
-            registry=self.registry,
-        ).labels(replica)
-        self.backend = Gauge(
-            "serve_app_backend_state",
-            "1 while a model's breaker is open, or while it is away (not up, key refused)",
-            ["replica", *of_model, "state"],
-            registry=self.registry,
-        )
-        self.calls = Gauge(
-            "serve_app_backend_calls",
-            "Calls under way at a backend's model, of all replicas",
-            ["replica", *of_model],
-            registry=self.registry,
-        )
-        self.turns_running = self._gauge(
-            "turns_running", "Calls that have a turn at a local model", ["backend"]
-        )
-        self.turns_waiting = self._gauge(
-            "turns_waiting", "Calls that wait for a turn at a local model", of_class
-        )
-        self._turns_refused = self._counter(
-            "turns_refused", "Calls that got no turn at a local model", [*of_class, "reason"]
-        )
-        self._refused_before: dict[tuple[str, str, str], int] = {}
-        self.cache_entries = self._gauge(
-            "cache_entries", "Answers in the first level, and questions found by likeness", ["what"]
-        )
-        self.cache_bytes = self._gauge("cache_bytes", "Bytes of the first level's answers", [])
-        self.verified = self._gauge(
-            "cache_verified", "Would-be hits by likeness that were compared, of all replicas", []
-        )
-        self.wrong_share = self._gauge(
-            "cache_wrong_share",
-            "Estimated share of wrong hits by likeness, with its 95 % interval, of all replicas",
-            ["bound"],
-        )
-        self.tasks = self._gauge("tasks", "Background tasks of all replicas", ["priority", "state"])
-        self.tasks_oldest = self._gauge(
-            "tasks_oldest_seconds", "Age of the oldest task that waits, of all replicas", []
-        )
-        self.tasks_here = self._gauge(
-            "tasks_here", "Background tasks that this process does", []
-        ).labels(replica)
-        self.lost = Gauge(
-            "serve_app_lost",
-            "What had to be given up since this replica started, because a buffer was full",
-            ["replica", "what"],
-            registry=self.registry,
-        )
+    Args:
+        deployment: what this process is one of; they are counted.
+        providers: by backend, what OpenTelemetry calls its provider.
+    """
 
-    def show_cache(self, state: CacheState) -> None:
-        """Show what the cache holds, and how often it is wrong."""
-        for what, count in (("l1", state.l1_entries), ("questions", state.questions)):
-            self.cache_entries.labels(self._replica, what).set(count)
-        self.cache_bytes.labels(self._replica).set(state.l1_bytes)
-        self.verified.labels(self._replica).set(state.verified)
-        shares = (state.wrong_share, state.wrong_low, state.wrong_high)
-        for which, share in zip(("estimate", "low", "high"), shares, strict=True):
-            self.wrong_share.labels(self._replica, which).set(share)
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        policy: MetricsPolicy,
+        *,
+        deployment: str,
+        providers: Mapping[str, str],
+    ) -> None:
+        self._clock = clock
+        self._tally = Tally()
+        self._unfolding = Unfolding(providers)
+        self._fields = Fields()
+        self._sharing = Sharing(store)
+        self._deployment = deployment
+        self._lag = LoopLag()
+        self._gauges: list[Source] = [self._own]
+        self._counters: list[Source] = []
+        self._before: dict[str, int] = {}
+        self._complete = self._field(catalog.COMPLETE.name, {})
+        self._redis = self._field(catalog.REDIS_UP.name, {})
+        self._is_alone = False
+        """No other process of the deployment was there when Redis was last read."""
+        self._broken: set[Source] = set()
+        self._task: asyncio.Task[None] | None = None
+        self.reconfigure(policy)
 
-    def show_vitals(self, readings: Iterable[tuple[str, str, Reading]]) -> None:
-        """Show how the backends' models are doing, as (backend, model, reading)."""
-        for backend, model, reading in readings:
-            of_model = (self._replica, backend, model)
-            for state, on in (("open", reading.is_open), ("away", bool(reading.away))):
-                self.backend.labels(*of_model, state).set(on)
-            self.calls.labels(*of_model).set(reading.running)
-
-    def show_queue(self, backend: str, queue: Queue) -> None:
-        """Show how many calls run, wait and were refused at a local model."""
-        self.turns_running.labels(self._replica, backend).set(queue.running)
-        for priority, waiting in queue.waiting.items():
-            self.turns_waiting.labels(self._replica, backend, priority).set(waiting)
-        for (priority, reason), count in queue.refused.items():
-            of = (backend, priority, reason)
-            news = count - self._refused_before.get(of, 0)
-            self._refused_before[of] = count
-            self._turns_refused.labels(self._replica, *of).inc(news)
-
-    def show_tasks(self, counts: Iterable[tuple[str, str, int]], oldest_s: float) -> None:
-        """Show how many tasks there are, as (priority, state, number)."""
-        for priority, state, number in counts:
-            self.tasks.labels(self._replica, priority, state).set(number)
-        self.tasks_oldest.labels(self._replica).set(oldest_s)
-
-    def lose(self, what: str, count: int) -> None:
-        """Show how much of something was given up so far."""
-        self.lost.labels(self._replica, what).set(count)
-
-    def _gauge(self, name: str, what: str, labels: list[str]) -> Gauge:
-        return Gauge(f"serve_app_{name}", what, ["replica", *labels], registry=self.registry)
-
-    def _counter(self, name: str, what: str, labels: list[str]) -> Counter:
-        return Counter(f"serve_app_{name}", what, ["replica", *labels], registry=self.registry)
-
-    def _histogram(self, name: str, what: str, labels: list[str]) -> Histogram:
-        return Histogram(
-            f"serve_app_{name}",
-            what,
-            ["replica", *labels],
-            buckets=_LATENCY_S,
-            registry=self.registry,
-        )
+    def reconfigure(self, policy: MetricsPolicy) -> None:
+        """Use another policy from now on."""
+        self._is_on = policy.enabled
+        self._tally.by_tenant = policy.tenants
+        if self._fields.max_tenants != policy.max_tenants:
+            self._fields.max_tenants = policy.max_tenants
+            self._fields.forget()
 
     def take(self, ends: list[RequestEnd], settled: list[Settlement]) -> None:
-        for end in ends:
-            self._requests.labels(self._replica, end.route, str(end.status)).inc()
-            self._seconds.labels(self._replica, end.route).observe(end.duration_s)
-            if end.cache != "none":
-                self._cache.labels(self._replica, end.cache).inc()
-            if end.model:
-                self._take_model(end)
-            self._take_trail(end)
+        if self._is_on:
+            self._tally.ended(ends)
+            self._tally.settled(settled)
 
-    def _take_model(self, end: RequestEnd) -> None:
-        of_model = (self._replica, end.backend, end.model)
-        self._tokens.labels(*of_model, "input").inc(end.prompt_tokens)
-        self._tokens.labels(*of_model, "output").inc(end.completion_tokens)
-        if end.cost_micro_usd:
-            self._cost.labels(*of_model).inc(end.cost_micro_usd)
-        if end.first_content_s is not None:
-            self._first.labels(*of_model).observe(end.first_content_s)
+    def count(self, name: str, n: int = 1, **labels: str) -> None:
+        """Count something that is no request. 0 makes the series be there.
 
-    def _take_trail(self, end: RequestEnd) -> None:
-        for note in end.trail.notes:
-            if note.stage == "attempt":
-                self._attempts.labels(
-                    self._replica,
-                    note.facts.get("backend", ""),
-                    note.facts.get("model", ""),
-                    note.decision,
-                ).inc()
-            elif note.stage in ("input_filter", "output_filter") and "rule" in note.facts:
-                found = self._findings.labels(self._replica, note.facts["rule"])
-                found.inc(note.facts.get("count", 1))
-            elif note.stage == "tool":
-                source = note.facts["source"]
-                self._tool_calls.labels(self._replica, source, note.decision).inc()
+        Args:
+            name: of a counter of the catalogue.
 
-    def render(self) -> bytes:
-        """The exposition text; takes milliseconds, so call it in a thread."""
-        return generate_latest(self.registry)
+        Raises:
+            KeyError: there is no such metric, or label.
+        """
+        self._sharing.add(self._field(name, labels), n)
+
+    def watch(self, source: Source) -> None:
+        """Show gauges, as `source` tells them."""
+        self._gauges.append(source)
+
+    def follow(self, source: Source) -> None:
+        """Count by counters elsewhere in this process: `source` tells how far they are."""
+        self._counters.append(source)
+
+    def start(self) -> None:
+        """Begin to share in the background; call it in the running loop."""
+        self._lag.start()
+        if self._task is None:
+            loop, own = asyncio.get_running_loop(), contextvars.Context()
+            self._task = loop.create_task(self._run(), name="metrics", context=own)
+
+    async def snapshot(self) -> Snapshot:
+        """The figures of the whole service, those of this process as they are now. While Redis is
+        away: what is known here."""
+        shared = await self._read()
+        return await asyncio.to_thread(self._figures, shared)
+
+    async def exposed(self, accept: str) -> tuple[bytes, str]:
+        """The figures as text, and its content type, as an `Accept` header wants them.
+
+        While Redis is away and there are other processes of this kind, the counters are left out:
+        each process would tell older ones than the last, and a total that goes down looks to
+        Prometheus like a new beginning.
+        """
+        shared = await self._read()
+        if not (shared.is_complete or self._is_alone):
+            shared = Shared({}, {}, shared.gauges, is_complete=False)
+        return await asyncio.to_thread(self._rendered, shared, accept)
+
+    async def close(self) -> None:
+        """Take the last counts to Redis; bounded."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        await self._lag.close()
+        self._gather()
+        limit_s = _CLOSE_LIMIT_S if self._sharing.is_up else _AWAY_LIMIT_S
+        if not await self._sharing.close(limit_s):
+            logger.error("the last counts for the metrics are lost: Redis was away until the end")
+
+    async def _read(self) -> Shared:
+        self._gather()
+        shared = await self._sharing.read()
+        if shared.is_complete:
+            here = self._field(catalog.REPLICAS.name, self._up())
+            self._is_alone = sum(gauges.get(here, 0) for gauges in shared.gauges) <= 1
+            self._fields.learn(shared.totals)
+        return shared
+
+    def _figures(self, shared: Shared) -> Snapshot:
+        known = float(shared.is_complete)
+        gauges = [*shared.gauges, {self._complete: known, self._redis: known}]
+        return snapshot.of(self._clock.wall(), shared.totals, gauges)
+
+    def _rendered(self, shared: Shared, accept: str) -> tuple[bytes, str]:
+        return exposition.render(self._figures(shared), shared.examples, accept)
+
+    async def _run(self) -> None:
+        for turn in count():
+            try:
+                await (self._push() if turn % _READ_EVERY else self._read())
+            except Exception:  # the loop must live on, and the mistake be seen
+                logger.exception("metrics could not be shared")
+                await asyncio.sleep(_AFTER_BUG_S)
+            await asyncio.sleep(_EVERY_S)
+
+    async def _push(self) -> None:
+        self._gather()
+        await self._sharing.push()
+
+    def _gather(self) -> None:
+        """Hand what was counted, and how things are, to those who share it."""
+        page = self._tally.turned()
+        fields, sharing = self._fields, self._sharing
+        for metric, values, part, n in self._unfolding.parts(page):
+            sharing.add(fields.name(metric, values, part), n)
+        for metric, values, part, example in self._unfolding.examples(page):
+            sharing.show(fields.name(metric, values, part), exposition.packed(example))
+        for source in self._counters:
+            self._count_on(source)
+        sharing.tell(self._looked())
+
+    def _count_on(self, source: Source) -> None:
+        for name, labels, total in self._asked(source):
+            field, now = self._field(name, labels), int(total)
+            self._sharing.add(field, now - self._before.get(field, 0))
+            self._before[field] = now
+
+    def _looked(self) -> Gauges:
+        return {
+            self._field(name, labels): float(value)
+            for source in self._gauges
+            for name, labels, value in self._asked(source)
+        }
+
+    def _own(self) -> Iterable[Shown]:
+        yield catalog.LOOP_LAG.name, {}, self._lag.worst_s
+        yield catalog.REDIS_UP.name, {}, float(self._sharing.is_up)
+        yield catalog.REPLICAS.name, self._up(), 1.0
+
+    def _up(self) -> dict[str, str]:
+        return {"deployment": self._deployment, "state": "up"}
+
+    def _asked(self, source: Source) -> Iterable[Shown]:
+        """What a source says; one that fails is left out, and complained about once."""
+        try:
+            return list(source())
+        except Exception:
+            if source not in self._broken:
+                self._broken.add(source)
+                logger.exception("figures for the metrics could not be had")
+            return []
+
+    def _field(self, name: str, labels: Mapping[str, str]) -> str:
+        wanted = METRICS[name].labels
+        if len(labels) != len(wanted):
+            raise KeyError(f"{name} has the labels {wanted}, not {tuple(labels)}")
+        return self._fields.name(name, [labels[label] for label in wanted])

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-import msgspec
 from msgspec import Struct
 
 from serve_app.core.settlement import Settlement
 from serve_app.core.trail import Trail
-from serve_app.core.types import Identity, Usage
+from serve_app.core.types import ChatRequest, Identity, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +32,7 @@ class Known(Protocol):
     first_content_ms: float | None
     saved_micro_usd: int
     session_id: str
+    asked: ChatRequest | None
 
 
 class RequestEnd(Struct, gc=False):
@@ -58,6 +57,13 @@ class RequestEnd(Struct, gc=False):
     key_id: str = ""
     saved_micro_usd: int = 0
     session: str = ""
+    asked: ChatRequest | None = None
+    """What was asked, as the filter has left it, where that is to be kept."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Something went wrong here, or behind us: more than a request that was refused."""
+        return self.status >= 500 or (bool(self.error) and self.status < 400)
 
     def learn(self, known: Known) -> None:
         """Take over what is known of the reply, by its end."""
@@ -65,7 +71,7 @@ class RequestEnd(Struct, gc=False):
         self.backend, self.model, self.cache = known.backend, known.model, known.cache
         self.team, self.key_id = known.identity.team, known.identity.key_id
         self.cost_micro_usd, self.saved_micro_usd = known.cost_micro_usd, known.saved_micro_usd
-        self.session = known.session_id
+        self.session, self.asked = known.session_id, known.asked
         if known.usage is not None:
             self.prompt_tokens = known.usage.prompt_tokens
             self.completion_tokens = known.usage.completion_tokens
@@ -96,9 +102,15 @@ class Observer:
         self._settled: list[Settlement] = []
         self._task: asyncio.Task[None] | None = None
         self.dropped = 0
+        self.on_begin: Callable[[Trail], object] | None = None
+        """Told of each request that begins; None: nobody wants to know."""
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="observer")
+
+    def begin(self, trail: Trail) -> None:
+        if self.on_begin is not None:
+            self.on_begin(trail)
 
     def ended(self, end: RequestEnd) -> None:
         if len(self._ends) >= self._limit:
@@ -134,69 +146,3 @@ class Observer:
         while True:
             await asyncio.sleep(self._interval_s)
             self.flush()
-
-
-class RequestLog:
-    """One JSON line a request, written a batch at a time.
-
-    They go to the process's own standard output, not through `sys.stdout`, which Ray replaces
-    with a logger that walks the stack for every write. Lines hold ids, the plan's way, times,
-    tokens and cost; never a text of caller or model, nor a provider's complaint, which may
-    quote one.
-    """
-
-    def __init__(self, write: Callable[[bytes], object] | None = None) -> None:
-        self._write = write or _to_stdout
-
-    def take(self, ends: list[RequestEnd], settled: list[Settlement]) -> None:
-        if not ends:
-            return
-        lines = [msgspec.json.encode(_line(end)) for end in ends]
-        self._write(b"\n".join(lines) + b"\n")
-
-
-def _to_stdout(lines: bytes) -> None:
-    out = sys.__stdout__
-    if out is not None:
-        out.buffer.write(lines)
-        out.buffer.flush()
-
-
-def _line(end: RequestEnd) -> dict[str, Any]:
-    line: dict[str, Any] = {
-        "event": "request",
-        "request_id": end.trail.request_id,
-        "route": end.route,
-        "status": end.status,
-        "ms": round(end.duration_s * 1000, 2),
-        "tenant": end.tenant,
-        "user": end.user,
-        "backend": end.backend,
-        "model": end.model,
-        "cache": end.cache,
-        "stream": end.streamed,
-        "tokens": [end.prompt_tokens, end.completion_tokens],
-        "cost_micro_usd": end.cost_micro_usd,
-    }
-    if end.error:
-        line["error"] = end.error
-    if end.first_content_s is not None:
-        line["first_content_ms"] = round(end.first_content_s * 1000, 2)
-    for note in end.trail.notes:
-        if note.stage == "router":
-            line["tier"], line["need"] = note.decision, round(note.facts["plan"].need, 2)
-    attempts = [
-        {"outcome": note.decision, **{k: v for k, v in note.facts.items() if k != "why"}}
-        for note in end.trail.notes
-        if note.stage == "attempt"
-    ]
-    if len(attempts) > 1 or end.error:
-        line["attempts"] = attempts
-    calls = [
-        {"outcome": note.decision, "source": note.facts["source"], "ms": note.facts["ms"]}
-        for note in end.trail.notes
-        if note.stage == "tool"
-    ]
-    if calls:
-        line["tools"] = calls
-    return line
