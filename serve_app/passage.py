@@ -105,6 +105,8 @@ class Facts(Struct):
     """The limit that ended them: `steps`, `calls`, `time` or `cost`; empty: none."""
     saved_micro_usd: int = 0
     """What the answer cost when it was made, if the cache served it now."""
+    asked: ChatRequest | None = None
+    """What was asked, as the filter has left it; None: nobody wants to keep that."""
 
 
 class Closing(Protocol):

@@ -266,6 +266,8 @@ class Pipeline:
         if opened is not None:
             trail.note("conversation", "read", since, turns=opened.thread.at)
         await self._filter_input(way, opened)
+        if way.rules.policy.keeps_content:
+            way.facts.asked = way.request
         if opened is not None:
             await self._recall(way, opened)
         if way.rules.policy.routing.sticky:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, structs
 
+from serve_app.core.hits import HITS
 from serve_app.core.settlement import Settlement
+from serve_app.core.short import short
 
-_HITS = frozenset({"l1", "l2", "semantic", "flight"})
-_NAME_CHARS = 128
+__all__ = ["METRICS", "Row", "Settlement", "Sums", "Totals", "fields", "read_back", "short"]
 
 
 Row = tuple[str, str, str, str, str]
@@ -35,7 +35,7 @@ class Sums(Struct):
         self.failed += settled.status == "failed"
         self.cost_micro_usd += settled.cost_micro_usd
         self.saved_micro_usd += settled.saved_micro_usd
-        if settled.cache_level in _HITS:
+        if settled.cache_level in HITS:
             self.cached += 1
             self.cached_tokens += settled.prompt_tokens + settled.completion_tokens
         else:
@@ -91,11 +91,3 @@ def read_back(stored: Mapping[bytes, bytes], into: dict[str, Sums]) -> None:
         if metric in METRICS:
             sums = into.setdefault(name, Sums())
             setattr(sums, metric, getattr(sums, metric) + int(amount))
-
-
-def short(name: str) -> str:
-    """A name of bounded length; a long one keeps its beginning and a digest."""
-    if len(name) <= _NAME_CHARS:
-        return name
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{name[:100]}~{digest[:16]}"

@@ -9,7 +9,7 @@ from typing import Protocol
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from serve_app.admission.caller import NOBODY, Caller, caller_of_policy
+from serve_app.admission.caller import CONSOLE, NOBODY, Caller, caller_of_policy
 from serve_app.config.policy import AdmissionPolicy, KeyPolicy, WithoutRedis
 from serve_app.core.api_key import digest, is_whole, key_id, looks_like_ours
 from serve_app.core.errors import Overloaded, PolicyRejected, Unauthorized
@@ -64,6 +64,7 @@ class KeyRing:
         if both := self._callers.keys() & self._admins.keys():
             names = ", ".join(sorted(key_id(sha256.hex()) for sha256 in both))
             raise PolicyRejected(f"admission.admin_keys: an admin key is no API key: {names}")
+        self._callers[CONSOLE.digest] = CONSOLE
 
     def find(self, authorization: str | None, x_api_key: str | None) -> Caller:
         """Who has the key in the `Authorization: Bearer` or `x-api-key` header.
@@ -112,6 +113,15 @@ class KeyRing:
         key = _given(authorization, x_api_key)
         return self._admins.get(digest(key)) if key else None
 
+    @property
+    def has_admins(self) -> bool:
+        """Whether there is an admin key at all."""
+        return bool(self._admins)
+
+    def has_admin(self, admin_id: str) -> bool:
+        """Whether there is an admin key of this id."""
+        return admin_id in self._admins.values()
+
     def is_admin(self, authorization: str | None, x_api_key: str | None) -> bool:
         """Whether a caller has an admin key, or needs none."""
         return self.admin(authorization, x_api_key) is not None
@@ -159,6 +169,11 @@ class KeyRing:
             "No API key provided. Send one in the header 'Authorization: Bearer KEY'.",
             code="missing_api_key",
         )
+
+
+def gives_key(authorization: str | None, x_api_key: str | None) -> bool:
+    """Whether a caller's headers have a key, good or not."""
+    return bool(_given(authorization, x_api_key))
 
 
 def _given(authorization: str | None, x_api_key: str | None) -> str:

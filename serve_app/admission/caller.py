@@ -124,3 +124,6 @@ def _unix(when: datetime | None) -> int:
 
 NOBODY = Caller(Identity(), None, b"", EVERY_MODEL, EVERYTHING)
 """Whoever has no key where none is needed."""
+
+CONSOLE = Caller(Identity("console", "console"), None, bytes(32), EVERY_MODEL, EVERYTHING)
+"""An admin who asks from the console. No key has this digest, so that nobody else can be it."""

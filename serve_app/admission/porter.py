@@ -13,6 +13,7 @@ from serve_app.admission.auth import KeyRing
 from serve_app.admission.caller import Caller
 from serve_app.admission.directory import KeyDirectory
 from serve_app.admission.figures import Soft
+from serve_app.admission.marks import BudgetMarks
 from serve_app.admission.need import Asking, needed
 from serve_app.admission.scopes import ScopeBook, Scopes
 from serve_app.admission.till import Refusal, Till
@@ -94,6 +95,8 @@ class Admission:
         self._admin_key = admin_key
         self._till = Till(store, clock, settings.lease_s, self._over)
         self._alone = Alone(settings.lease_s, lambda: directory.live_replicas, clock)
+        self.marks = BudgetMarks(clock)
+        """Budgets that are nearly spent, for the metrics."""
         self._warned: dict[str, float] = {}
         self.reconfigure(policy)
 
@@ -146,8 +149,11 @@ class Admission:
             return self._named(admitted, asking.once)
         self._alone.hear(scopes.counted, outcome.used)
         if outcome.refusal is not None:
+            self._mark(outcome.refusal)
             raise _refused(outcome.refusal, scopes.counted, outcome.used)
         soft = figures.soft(scopes.counted, outcome.used)
+        if soft is not None or self.marks:
+            self.marks.hear(scopes.counted, outcome.used)
         if soft is not None:
             self._warn(soft, caller.identity)
         told = figures.headers(scopes.counted, outcome.used)
@@ -178,14 +184,14 @@ class Admission:
         return admitted
 
     async def admit_to_queue(
-        self, authorization: str | None, x_api_key: str | None, path: str
+        self, authorization: str | None, x_api_key: str | None, path: str, key_sha256: str = ""
     ) -> Caller:
         """Let a caller in that wants something done later, which is admitted itself then.
 
         Raises:
             GatewayError: as `admit`.
         """
-        admitted = await self.admit(authorization, x_api_key, Asking(path=path))
+        admitted = await self.admit(authorization, x_api_key, Asking(path=path), key_sha256)
         if admitted.lease is not None:
             admitted.lease.done()
         return admitted.caller
@@ -210,6 +216,15 @@ class Admission:
         """The id of a caller's admin key; see `KeyRing.admin`."""
         return self._ring.admin(authorization, x_api_key)
 
+    @property
+    def has_admins(self) -> bool:
+        """Whether there is an admin key at all."""
+        return self._ring.has_admins
+
+    def has_admin(self, admin_id: str) -> bool:
+        """Whether there is an admin key of this id under the policy of the moment."""
+        return self._ring.has_admin(admin_id)
+
     async def admit_to_desk(
         self, authorization: str | None, x_api_key: str | None, path: str
     ) -> Identity:
@@ -225,14 +240,16 @@ class Admission:
             admitted.lease.done()
         return admitted.identity
 
-    async def standing(self, authorization: str | None, x_api_key: str | None) -> Standing:
+    async def standing(
+        self, authorization: str | None, x_api_key: str | None, key_sha256: str = ""
+    ) -> Standing:
         """What limits a caller, and what of it is used. Costs the caller nothing.
 
         Raises:
             Unauthorized: no key, or one that is not good.
             StoreUnavailable
         """
-        caller = self._ring.find(authorization, x_api_key)
+        caller = self._caller(authorization, x_api_key, key_sha256)
         scopes = self._scopes_of(caller, "").counted
         return Standing(caller.identity, scopes, await self._till.look(scopes))
 
@@ -254,6 +271,11 @@ class Admission:
         if not lease.reserved:
             self._alone.settle(lease)
         self._settle(lease)
+
+    def _mark(self, refusal: Refusal) -> None:
+        """A budget that refuses is spent, unless it only waits for running requests to end."""
+        if refusal.limit in PERIODS and (refusal.wait_s is None or refusal.wait_s > 1):
+            self.marks.refused(refusal.scope, refusal.limit)
 
     def _warn(self, soft: Soft, identity: Identity) -> None:
         """Tell the log, once an hour for each budget, that it is nearly spent."""

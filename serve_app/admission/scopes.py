@@ -168,7 +168,7 @@ def _made(owner: str, scope: tuple[str, ...], name: str, limits: LimitPolicy) ->
     if allowance == Allowance():
         return None
     state, holds = keys.scope_state(owner, scope), keys.scope_holds(owner, scope)
-    return Scope(name, state, holds, allowance, allowance.packed())
+    return Scope(name, state, holds, allowance, allowance.packed(), ",".join(scope))
 
 
 def allowance_of(limits: LimitPolicy) -> Allowance:

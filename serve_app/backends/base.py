@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from serve_app.core.trace import Trace
 from serve_app.core.types import Chunk, Endpoint, Priority
 from serve_app.core.vital import Headroom
 
@@ -41,6 +42,8 @@ class Call(Struct, frozen=True, gc=False):
     tenant: str = "default"
     priority: Priority = "interactive"
     """With `tenant`: in which order calls go that have to wait here for each other."""
+    trace: Trace | None = None
+    """Where this call stands in a trace; None: in none. Told to backends that may know it."""
 
 
 FULL = "full"
@@ -102,6 +105,8 @@ class AttemptFailed(Exception):
 class Health(Struct, frozen=True, gc=False):
     ok: bool
     detail: str = ""
+    key_refused: bool = False
+    """The provider refuses all our keys."""
 
 
 class Batches(Protocol):

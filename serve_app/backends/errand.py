@@ -58,6 +58,7 @@ class Errand(Struct, frozen=True):
         given_tokens = means.count_tokens(prefix) if prefix else 0
         body = upstream_body(request, candidate, self.prepare, given_tokens)
         tries.begin()
+        trace = tries.trail.child()
         call = Call(
             backend=candidate.backend,
             model=candidate.model,
@@ -70,10 +71,14 @@ class Errand(Struct, frozen=True):
             prefix=prefix,
             tenant=self.sender.tenant,
             priority=self.sender.priority,
+            trace=trace,
         )
         backend = means.backends[candidate.backend]
         vital = self.vital(candidate)
-        return Attempt(backend, candidate, call, vital, means.clock, self.rules.max_pause_s)
+        attempt = Attempt(backend, candidate, call, vital, means.clock, self.rules.max_pause_s)
+        if trace is not None and tries.trail.span is not None:
+            tries.traced(candidate, attempt.began, trace)
+        return attempt
 
     def unfit(self, candidate: Candidate) -> str:
         """Why this candidate cannot help this request (any more); empty if it may."""

@@ -44,6 +44,7 @@ class Hosted:
         self._limits = Limits(clock)
         self._failed_at = float("-inf")
         self._failed_with = ""
+        self._tells_trace = settings.trace
         self._client = Client(settings.base_url, settings.timeouts, settings.max_connections)
 
     async def run(self, call: Call) -> AsyncGenerator[list[Chunk], None]:
@@ -120,6 +121,8 @@ class Hosted:
         id_ = call.request_id
         if len(id_) <= MAX_REQUEST_ID and id_.isascii() and id_.isprintable():
             headers["X-Request-Id"] = id_
+        if self._tells_trace and call.trace is not None:
+            headers.update(call.trace.headers())
         return headers
 
     def _judged(self, failed: AttemptFailed, call: Call, key: Key | None) -> AttemptFailed:
@@ -143,7 +146,8 @@ class Hosted:
         fails = self._clock.monotonic() - self._failed_at < FAILURE_AGE_S
         if fails:
             says.insert(0, f"the last call failed: {self._failed_with}")
-        return Health(not (fails or self._keys.are_refused), ", ".join(filter(None, says)))
+        refused = self._keys.are_refused
+        return Health(not (fails or refused), ", ".join(filter(None, says)), refused)
 
     async def close(self) -> None:
         await self._client.close()

@@ -17,6 +17,7 @@ from serve_app.backends.reply import ReplyStream
 from serve_app.backends.turns import Turns
 from serve_app.backends.vectors import decode_vectors
 from serve_app.config.structure import LocalBackend
+from serve_app.core.trace import Trace
 from serve_app.core.types import Chunk, Endpoint
 from serve_app.core.vital import Headroom, Queue
 
@@ -50,7 +51,7 @@ class Pieces(Protocol):
 class Transport(Protocol):
     """The way to the model's replicas."""
 
-    def open(self, body: bytes, request_id: str, endpoint: Endpoint) -> Pieces:
+    def open(self, body: bytes, request_id: str, endpoint: Endpoint, trace: Trace | None) -> Pieces:
         """Answer a request: SSE in pieces if it asks for a stream, else one JSON body.
 
         Raises:
@@ -83,7 +84,7 @@ class LocalVLLM:
         sent = asyncio.get_running_loop().time()
         began = await self._turns.take(call.tenant, call.priority, call.timeout_s)
         try:
-            pieces = self._transport.open(body, call.request_id, call.endpoint)
+            pieces = self._transport.open(body, call.request_id, call.endpoint, call.trace)
             answer = _Answer(pieces, self._patience(call, began, waited_s=began - sent))
             try:
                 if call.endpoint == "embeddings":

@@ -17,6 +17,7 @@ from serve_app.core.errors import (
     UpstreamFailed,
 )
 from serve_app.core.plan import Candidate
+from serve_app.core.trace import Trace
 from serve_app.core.trail import Trail
 from serve_app.core.types import ChatRequest
 
@@ -39,7 +40,7 @@ class Failure(NamedTuple):
 class Tries:
     """Attempts of one request so far. `count` leaves out candidates that were only skipped."""
 
-    __slots__ = ("_clock", "_deadline", "_is_beyond", "_lines", "count", "failures",
+    __slots__ = ("_clock", "_deadline", "_is_beyond", "_lines", "_spans", "count", "failures",
                  "request", "trail")  # fmt: skip
 
     def __init__(self, request: ChatRequest, trail: Trail, deadline: float, clock: Clock) -> None:
@@ -52,6 +53,7 @@ class Tries:
         self._lines: list[str] = []
         self._is_beyond = False
         """Somebody was passed over who might have helped."""
+        self._spans: dict[tuple[str, str, float], str] = {}
 
     def left_s(self) -> float:
         return self._deadline - self._clock.monotonic()
@@ -78,11 +80,15 @@ class Tries:
                     return TOO_SMALL
         return ""
 
+    def traced(self, candidate: Candidate, began: float, trace: Trace) -> None:
+        """An attempt has a span of its own, which its notes are to name."""
+        self._spans[candidate.backend, candidate.model, began] = trace.span_id
+
     # ------------------------------------------------------------------- notes
 
     def answered(self, candidate: Candidate, began: float) -> None:
         """Note that the candidate began to answer."""
-        self._note("answered", candidate, ms=self._ms(began), status=200)
+        self._note("answered", candidate, began, status=200)
 
     def failed(self, candidate: Candidate, failed: AttemptFailed, began: float) -> None:
         """Note a failure before the answer began, or of an attempt to go on with one."""
@@ -94,23 +100,23 @@ class Tries:
 
     def recovered(self, candidate: Candidate, began: float) -> None:
         """Note that the candidate goes on with an answer that broke off."""
-        self._note("recovered", candidate, ms=self._ms(began), status=200)
+        self._note("recovered", candidate, began, status=200)
 
     def hedged(self, candidate: Candidate, began: float) -> None:
         """Note that the candidate is late, and another one is asked beside it."""
-        self._note("hedged", candidate, ms=self._ms(began), status=0)
+        self._note("hedged", candidate, began, status=0)
 
     def hedge_lost(self, candidate: Candidate, began: float) -> None:
         """Note that another one was quicker; this one is cancelled."""
-        self._note("hedge_lost", candidate, ms=self._ms(began), status=0)
+        self._note("hedge_lost", candidate, began, status=0)
 
     def abandoned(self, candidate: Candidate, began: float) -> None:
         """Note that the caller left while the candidate was asked."""
-        self._note("cancelled", candidate, ms=self._ms(began), status=0)
+        self._note("cancelled", candidate, began, status=0)
 
     def skipped(self, candidate: Candidate, why: str) -> None:
         """Note a candidate that was not asked."""
-        self._note("skipped", candidate, ms=0.0, status=0, why=why)
+        self._note("skipped", candidate, None, status=0, why=why)
         self._lines.append(f"{_name(candidate)}: not asked, {why}")
         self._is_beyond = self._is_beyond or not self.unfit(candidate)
 
@@ -180,8 +186,7 @@ class Tries:
     def _failure(
         self, outcome: str, candidate: Candidate, failed: AttemptFailed, began: float
     ) -> None:
-        ms = self._ms(began)
-        self._note(outcome, candidate, ms=ms, status=failed.status, why=failed.message)
+        ms = self._note(outcome, candidate, began, status=failed.status, why=failed.message)
         status = f"HTTP {failed.status}, " if failed.status else ""
         self._lines.append(f"{_name(candidate)}: {failed.message} ({status}{ms:.0f} ms)")
         # Its frames lead back here: a cycle would keep the whole request until the collector runs.
@@ -191,10 +196,17 @@ class Tries:
     def _ms(self, began: float) -> float:
         return (self._clock.monotonic() - began) * 1000.0
 
-    def _note(self, outcome: str, candidate: Candidate, ms: float, **facts: object) -> None:
+    def _note(
+        self, outcome: str, candidate: Candidate, began: float | None, **facts: object
+    ) -> float:
+        """How long the attempt took, in milliseconds."""
         backend, model = candidate.backend, candidate.model
+        ms = 0.0 if began is None else self._ms(began)
         since = self.trail.elapsed_ms() - ms
+        if self._spans and began is not None:
+            facts["span"] = self._spans.get((backend, model, began), "")
         self.trail.note("attempt", outcome, since, backend=backend, model=model, ms=ms, **facts)
+        return ms
 
 
 def refused(failed: AttemptFailed) -> GatewayError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -18,6 +19,12 @@ class Open(Struct, frozen=True, array_like=True):
     batch_id: str
 
 
+MOST_LISTED: Final = 10_000
+"""Batches that are listed, whether they are over or not: the newest."""
+
+_AND: Final = "|"
+"""Between the id of a batch and its tenant; no id has it."""
+
 _encode: Final = msgspec.msgpack.Encoder().encode
 _open: Final = msgspec.msgpack.Decoder(Open)
 
@@ -30,7 +37,13 @@ class OpenList:
 
     async def put(self, one: Open, at: float) -> None:
         """Look after it then (Unix seconds), in the place of what was said before."""
-        await self._store.pipeline([("ZADD", keys.batches_open(), f"{at:.3f}", _encode(one))])
+        await self._store.pipeline(
+            [
+                ("ZADD", keys.batches_open(), f"{at:.3f}", _encode(one)),
+                ("ZADD", keys.batches_all(), 0, f"{one.batch_id}{_AND}{one.tenant}"),
+                ("ZREMRANGEBYRANK", keys.batches_all(), 0, -MOST_LISTED - 1),
+            ]
+        )
 
     async def take_off(self, one: Open) -> None:
         """It is over."""
@@ -41,3 +54,21 @@ class OpenList:
         command = ("ZRANGEBYSCORE", keys.batches_open(), "-inf", f"{now:.3f}", "LIMIT", 0, most)
         [members] = await self._store.pipeline([command])
         return [_open.decode(member) for member in members]
+
+    async def listed(self, after: str, most: int) -> list[Open]:
+        """Those of all tenants, the newest first, over or not.
+
+        Args:
+            after: id of the last one before; empty: from the newest on.
+        """
+        start = f"({after}{_AND}" if after else "+"
+        command = ("ZREVRANGEBYLEX", keys.batches_all(), start, "-", "LIMIT", 0, most)
+        [members] = await self._store.pipeline([command])
+        named = [member.decode().partition(_AND) for member in members]
+        return [Open(tenant, batch_id) for batch_id, _, tenant in named]
+
+    async def unlist(self, gone: Sequence[Open]) -> None:
+        """They are kept no more."""
+        names = [f"{one.batch_id}{_AND}{one.tenant}" for one in gone]
+        if names:
+            await self._store.pipeline([("ZREM", keys.batches_all(), *names)])

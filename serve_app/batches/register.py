@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -93,6 +93,15 @@ class Register:
             after = names[-1] if names else ""
         return BatchPage(found[: query.limit], len(found) > query.limit)
 
+    async def find_each(self, named: Sequence[tuple[str, str]]) -> list[Batch | None]:
+        """Batches of any tenants, by tenant and id, in that order; None: it is kept no more."""
+        if not named:
+            return []
+        stored: list[Any] = await self._store.pipeline(
+            [("HMGET", _key(tenant, one), *FIELDS) for tenant, one in named]
+        )
+        return [batch_of(values) for values in stored]
+
     async def move(
         self, batch: Batch, start: Iterable[Status], end: Status, **fields: Argument
     ) -> Status | None:
@@ -174,11 +183,7 @@ class Register:
         return [batch for batch in batches if batch is not None]
 
     async def _read(self, tenant: str, ids: list[str]) -> list[Batch | None]:
-        if not ids:
-            return []
-        commands = [("HMGET", _key(tenant, one), *FIELDS) for one in ids]
-        stored: list[Any] = await self._store.pipeline(commands)
-        return [batch_of(values) for values in stored]
+        return await self.find_each([(tenant, one) for one in ids])
 
 
 def _key(tenant: str, batch_id: str) -> str:

@@ -12,14 +12,19 @@ from typing import Annotated
 import typer
 
 from serve_app import __version__
+from serve_app.cli.alerts import alerts
 from serve_app.cli.batch import batch, batch_settings
 from serve_app.cli.cache_eval import cache
 from serve_app.cli.chat import chat
+from serve_app.cli.cost import cost
 from serve_app.cli.doctor import doctor
 from serve_app.cli.down import down
+from serve_app.cli.explain import explain
 from serve_app.cli.failure import ENVIRONMENT, Failure
 from serve_app.cli.keys import keys
 from serve_app.cli.life.instance import Instance
+from serve_app.cli.prices import prices
+from serve_app.cli.records import records
 from serve_app.cli.reload import reload
 from serve_app.cli.router import router
 from serve_app.cli.status import status
@@ -36,13 +41,17 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, down, status, chat, reload, doctor):
+for command in (up, down, status, chat, reload, doctor, explain):
     app.command()(command)
 app.command(context_settings=batch_settings)(batch)
 app.add_typer(router)
 app.add_typer(cache)
 app.add_typer(keys)
 app.add_typer(tasks)
+app.add_typer(alerts)
+app.add_typer(cost)
+app.add_typer(prices)
+app.add_typer(records)
 
 
 def _print_version(asked: bool) -> None:

@@ -22,6 +22,7 @@ from serve_app.work.batch_flow import BatchFlow
 from serve_app.work.batch_handlers import batch_handlers
 from serve_app.work.batch_keeper import BatchKeeper
 from serve_app.work.batch_line import Performs
+from serve_app.work.batch_list import BatchList
 from serve_app.work.batch_shard import BatchShard
 from serve_app.work.batch_start import BatchStart
 from serve_app.work.batch_tasks import BatchTasks
@@ -66,6 +67,13 @@ class Batches:
         files = FileRoutes(admit=clerk.identify, known=clerk.known, files=self._files)
         batches = BatchRoutes(admit=clerk.admit_to_queue, known=clerk.known, desk=desk)
         return [*files.routes(), *batches.routes()]
+
+    def listing(self) -> BatchList:
+        """The batches of all tenants, for those who may see them."""
+        desk = BatchDesk(
+            self._register, self._open_list, self._files, self._flow, self._maker.clock
+        )
+        return BatchList(self._register, self._open_list, desk)
 
     def handlers(self, performer: Performs) -> dict[str, Handler]:
         """Who does the tasks of batches, by kind."""

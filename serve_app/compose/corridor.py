@@ -12,7 +12,9 @@ from serve_app.backends.base import Backend
 from serve_app.backends.execute import Executor
 from serve_app.backends.local_vllm import LocalVLLM, Transport
 from serve_app.cache.stage import CacheStage
+from serve_app.compose.alerts import budgets
 from serve_app.compose.batches import Batches
+from serve_app.compose.instruments import Instruments
 from serve_app.compose.maker import Maker, Stages
 from serve_app.compose.memory import Memory
 from serve_app.compose.observatory import Observatory
@@ -48,6 +50,7 @@ class Corridor:
         stages: those that are elsewhere.
         transports: by local backend's name, how to reach its model.
         replica: an id for metrics.
+        deployment: what the process is one of, for metrics.
 
     Raises:
         PolicyRejected: the policy cannot be used with this structure.
@@ -60,6 +63,7 @@ class Corridor:
         stages: Stages,
         transports: Mapping[str, Transport],
         replica: str,
+        deployment: str = "Gateway",
     ) -> None:
         args, clock = maker.args, maker.clock
         self.maker = maker
@@ -72,7 +76,7 @@ class Corridor:
         self._sharing = maker.sharing(replica)
         self._watch = _watch(maker, self.backends)
         self._flights = maker.flights(replica)
-        self.observatory = Observatory(maker, policy, replica)
+        self.observatory = Observatory(maker, policy, replica, deployment)
         self.observer = self.observatory.observer
         self.ledger = Ledger(maker.store, clock, together=args.ledger.slot == "one")
         self.keys = KeyDirectory(maker.store, replica, clock)
@@ -85,6 +89,7 @@ class Corridor:
             lambda lease: self.ledger.end(lease, lease.tenant),
             admin_key=maker.environ.get(ADMIN_KEY, ""),
         )
+        self.observatory.metrics.watch(budgets(self.admission.marks.marks))
         self.memory = Memory(maker, policy)
         self.conversation = self.memory.conversation
         rooms = Rooms(
@@ -130,6 +135,15 @@ class Corridor:
         self.responding = Responding(self.memory.responses, self.memory.conversations, clock)
         self.performer.errands[RESPONSES] = ResponseErrand(self.performer, self.responding, clock)
         self.batches = Batches(maker, policy, self.queue)
+        self.instruments = Instruments(
+            metrics=self.observatory.metrics,
+            duty=self.observatory.duty,
+            backends=self.backends,
+            readings=maker.vitals.readings,
+            cache=self.cache,
+            queue=self.queue,
+            lost=self.lost,
+        )
 
     def _submitted(self) -> None:
         self.on_submitted()
@@ -144,11 +158,13 @@ class Corridor:
             "cache_fills": self.pipeline.caching.fills.dropped,
             "request_ends": self.observer.dropped,
             "settlements": self.ledger.dropped,
+            **self.observatory.lost(),
         }
 
     def start(self) -> None:
         """Start what works beside the requests."""
         self.observatory.start()
+        self.instruments.start()
         self.ledger.start()
         self.keys.start()
         self.admission.start()
@@ -211,6 +227,7 @@ class Corridor:
         await self.admission.close()
         await self.ledger.close()
         await self.keys.close()
+        await self.instruments.close()
         await self.observatory.close()
         await self._watch.close()
         await self._sharing.close()

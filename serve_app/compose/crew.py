@@ -32,8 +32,10 @@ class Crew:
         transports: Mapping[str, Transport],
         replica: str,
     ) -> None:
-        self._corridor = Corridor(maker, policy, stages, transports, replica)
+        self._corridor = Corridor(maker, policy, stages, transports, replica, "Workers")
         self._staff = Staff(self._corridor, replica)
+        self.instruments = self._corridor.instruments
+        self.instruments.show_staff(lambda: self._staff.worker.busy)
 
     def start(self) -> None:
         self._corridor.start()

@@ -6,22 +6,27 @@ from collections.abc import Mapping
 
 from serve_app.admission.registrar import Registrar
 from serve_app.backends.local_vllm import Transport
+from serve_app.compose.console import Console
 from serve_app.compose.corridor import Corridor
 from serve_app.compose.maker import Maker, Stages
 from serve_app.compose.staff import Staff
 from serve_app.config.policy import Policy
+from serve_app.ingress.alerts import AlertRoutes
 from serve_app.ingress.app import GatewayApp
 from serve_app.ingress.background import BackgroundRoutes
 from serve_app.ingress.clerk import Clerk
 from serve_app.ingress.conversations import ConversationRoutes
+from serve_app.ingress.costs import CostsRoute
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.house import HouseRoutes, PolicyState
 from serve_app.ingress.keys import KeyRoutes
+from serve_app.ingress.metrics import MetricsRoute
 from serve_app.ingress.pantry import PantryRoutes
 from serve_app.ingress.responses import ResponseRoutes
 from serve_app.ingress.router import Route
 from serve_app.ingress.routes import WorkRoutes
 from serve_app.ingress.tasks_admin import TaskRoutes
+from serve_app.ingress.trails import TrailRoutes
 from serve_app.ingress.usage import UsageRoute
 
 
@@ -55,6 +60,7 @@ class House:
         self._corridor = corridor
         self.ledger, self.loop = corridor.ledger, corridor.loop
         self.queue = corridor.queue
+        self.instruments = corridor.instruments
         self.performer = corridor.performer
         self._desk = Desk(
             limit=args.server.max_requests,
@@ -70,6 +76,9 @@ class House:
         self._background = BackgroundRoutes(
             clerk, corridor.queue, corridor.shapes, corridor.webhooks.check
         )
+        console = Console(
+            corridor, clerk, self._desk, lambda: self._policy_state, lambda: self.app.router.paths
+        )
         memory = corridor.memory
         self._responses = ResponseRoutes(clerk, corridor.responding, memory.items, corridor.queue)
         self.app = GatewayApp(
@@ -81,11 +90,18 @@ class House:
                 *corridor.batches.routes(clerk),
                 *self._office_routes(clerk),
                 *self._house_routes().routes(),
+                *MetricsRoute(self._exposed).routes(),
+                *console.routes(),
             ],
             self._desk,
             corridor.observer,
             names_requests=names_requests,
+            doorman=console.doorman,
         )
+        corridor.instruments.show_desk(self._desk)
+        if self._staff is not None:
+            staff = self._staff
+            corridor.instruments.show_staff(lambda: staff.worker.busy)
         self._settle_in(policy)
 
     def refused(self, policy: Policy | None, why: str) -> None:
@@ -112,7 +128,22 @@ class House:
         tasks = TaskRoutes(
             identify=clerk.identify, is_admin=clerk.is_admin, queue=self._corridor.queue
         )
-        return [*pantry.routes(), *keys.routes(), *usage.routes(), *tasks.routes()]
+        trails = TrailRoutes(
+            identify=clerk.identify,
+            is_admin=clerk.is_admin,
+            find=self._corridor.observatory.trail,
+        )
+        costs = CostsRoute(
+            identify=clerk.identify,
+            is_admin=clerk.is_admin,
+            reports=self._corridor.observatory.records.reports,
+            clock=self._maker.clock,
+        )
+        alerts = AlertRoutes(admin=clerk.admin, engine=self._corridor.observatory.alerts)
+        return [
+            *pantry.routes(), *keys.routes(), *usage.routes(), *tasks.routes(), *trails.routes(),
+            *costs.routes(), *alerts.routes(),
+        ]  # fmt: skip
 
     def _house_routes(self) -> HouseRoutes:
         maker, corridor = self._maker, self._corridor
@@ -123,16 +154,14 @@ class House:
             catalog=maker.catalog,
             names=corridor.names,
             policy=lambda: self._policy_state,
-            lost=corridor.lost,
-            readings=maker.vitals.readings,
-            cache=corridor.cache,
             desk=self._desk,
-            metrics=corridor.observatory.metrics,
-            observer=corridor.observer,
             clock=maker.clock,
-            queue=corridor.queue,
-            busy=lambda: 0 if self._staff is None else self._staff.worker.busy,
         )
+
+    async def _exposed(self, accept: str) -> tuple[bytes, str]:
+        """The metrics, with everything that this process knows so far."""
+        await self._corridor.instruments.look()
+        return await self._corridor.observatory.exposed(accept)
 
     def start(self) -> None:
         """Start what works beside the requests."""

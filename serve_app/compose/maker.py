@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from serve_app.accounting.prices import PriceList
+from serve_app.accounting.prices import OWN, PriceList
 from serve_app.backends.base import Backend
 from serve_app.backends.dialects.choice import dialect_of
 from serve_app.backends.embedder import BackendVectors
@@ -70,6 +70,8 @@ class Maker:
         self.clock: Clock = SystemClock()
         self.catalog = Catalog(args.backends, environ)
         self.vitals = Vitals(self.clock, random.Random())  # noqa: S311
+        for model in self.catalog:  # so that the metrics have those that nobody asked yet
+            self.vitals.of(model.backend, model.id)
         self.prices = PriceList({})
         """Those of the policy of the moment."""
         self._classifiers = Classifiers(self._moderating(), find_app)
@@ -138,7 +140,8 @@ class Maker:
         Raises:
             PolicyRejected: they cannot be read.
         """
-        self.prices = PriceList.load(shipped("prices.yaml"), policy.prices)
+        own = data_dir(self.environ) / OWN
+        self.prices = PriceList.load(shipped("prices.yaml"), policy.prices, own)
         return self.prices
 
     def judge(self, routing: RoutingPolicy) -> FreshJudge | None:

@@ -13,6 +13,9 @@ REDIS_URL = "SERVE_APP_REDIS_URL"
 ADMIN_KEY = "SERVE_APP_ADMIN_KEY"
 """Environment variable with an admin key: of the gateway, and of whoever manages it."""
 
+VIEWER_KEY = "SERVE_APP_VIEWER_KEY"
+"""Environment variable with the key of those who may look at the console, and change nothing."""
+
 SESSION_KEY = "SERVE_APP_SESSION_KEY"
 """Environment variable with the key that seals what a conversation's placeholders stand for."""
 

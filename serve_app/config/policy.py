@@ -20,6 +20,13 @@ from serve_app.config.admission_policy import (
     Without,
     WithoutRedis,
 )
+from serve_app.config.alerts_policy import (
+    AlertChange,
+    AlertChannel,
+    AlertRule,
+    AlertsPolicy,
+    AlertWords,
+)
 from serve_app.config.batch_policy import BatchesPolicy, FilesPolicy
 from serve_app.config.cache_policy import (
     CachePolicy,
@@ -43,6 +50,9 @@ from serve_app.config.filter_policy import (
     WordList,
     WordsRule,
 )
+from serve_app.config.log_policy import LogPolicy
+from serve_app.config.metrics_policy import MetricsPolicy
+from serve_app.config.records_policy import RecordsPolicy
 from serve_app.config.routing_policy import (
     ExecutionPolicy,
     HedgePolicy,
@@ -54,10 +64,17 @@ from serve_app.config.routing_policy import (
 from serve_app.config.structure import Section
 from serve_app.config.tasks_policy import TasksPolicy, WebhookPolicy
 from serve_app.config.tools_policy import ToolLimits, ToolsPolicy
+from serve_app.config.tracing_policy import TracingPolicy
+from serve_app.config.trails_policy import TrailsPolicy
 
 __all__ = [
     "Action",
     "AdmissionPolicy",
+    "AlertChange",
+    "AlertChannel",
+    "AlertRule",
+    "AlertWords",
+    "AlertsPolicy",
     "BatchesPolicy",
     "BudgetPolicy",
     "CachePolicy",
@@ -76,11 +93,14 @@ __all__ = [
     "LearnedPolicy",
     "LimitPolicy",
     "LimitRule",
+    "LogPolicy",
+    "MetricsPolicy",
     "Money",
     "Per",
     "PiiRule",
     "Policy",
     "Price",
+    "RecordsPolicy",
     "RegexRule",
     "Replacement",
     "RoutePolicy",
@@ -91,6 +111,8 @@ __all__ = [
     "TasksPolicy",
     "ToolLimits",
     "ToolsPolicy",
+    "TracingPolicy",
+    "TrailsPolicy",
     "WebhookPolicy",
     "Where",
     "Without",
@@ -131,6 +153,12 @@ class Policy(Section):
     batches: BatchesPolicy = BatchesPolicy()
     tasks: TasksPolicy = TasksPolicy()
     tools: ToolsPolicy = ToolsPolicy()
+    records: RecordsPolicy = RecordsPolicy()
+    metrics: MetricsPolicy = MetricsPolicy()
+    logs: LogPolicy = LogPolicy()
+    tracing: TracingPolicy = TracingPolicy()
+    trails: TrailsPolicy = TrailsPolicy()
+    alerts: AlertsPolicy = AlertsPolicy()
     draining: bool = Field(
         default=False,
         description="True: readiness says 503 and new requests are refused while running ones "
@@ -147,6 +175,12 @@ class Policy(Section):
         """Names this policy: equal for equal ones. Readiness shows it, so that who changed a
         policy can see that it has arrived."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    @property
+    def keeps_content(self) -> bool:
+        """Whether what was asked goes to the records; without a filter nothing would be redacted
+        there, so then it does not."""
+        return self.records.content and self.filter.enabled
 
     def answer_scope(self) -> str:
         """Names what of this policy decides what an answer says: its version, the filter's rules

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from serve_app.core.trace import Trace
 from serve_app.core.types import Priority
 
 
@@ -27,6 +28,8 @@ class Job(Struct, frozen=True, omit_defaults=True):
     """A name under which the work is billed once, however often it is done; empty: each time."""
     tenant: str = ""
     """Of the caller when the job was taken in; work of a key that is another's now is refused."""
+    trace: Trace | None = None
+    """Where the request stood in a trace that it was taken in by."""
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True):

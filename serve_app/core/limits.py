@@ -62,6 +62,8 @@ class Scope(Struct, frozen=True):
     allowance: Allowance
     packed: str
     """`allowance.packed()`, worked out once."""
+    who: str = ""
+    """Whom it holds for: `tenant=acme,user=ann`."""
 
 
 class Need(Struct, frozen=True, gc=False):

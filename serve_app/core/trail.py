@@ -6,8 +6,13 @@ A note costs about a microsecond: a tuple in a list, formatted only when somebod
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import Any, NamedTuple
+
+from serve_app.core.trace import Trace
+
+__all__ = ["Note", "Trace", "Trail"]
 
 
 class Note(NamedTuple):
@@ -20,28 +25,22 @@ class Note(NamedTuple):
     took_ms: float = 0.0
 
 
-class Trace(NamedTuple):
-    """Where a request stands in the caller's trace (W3C Trace Context)."""
-
-    trace_id: str
-    """32 hexadecimal digits."""
-    parent_id: str
-    """Of the caller's span, 16 hexadecimal digits."""
-    is_sampled: bool
-
-
 class Trail:
     """Notes of one request, in order.
 
     `at_ms` of a note is milliseconds since the trail began, at the moment the stage was done.
     `began_at` is when the trail began, in Unix seconds. `trace` is the caller's, if it sent one.
+    `span` is the request's own place in its trace; None while nobody traces. `link` is where the
+    request stands that this work was taken in by, of work that is done later.
     """
 
-    __slots__ = ("_started", "began_at", "notes", "request_id", "trace")
+    __slots__ = ("_started", "began_at", "link", "notes", "request_id", "span", "trace")
 
     def __init__(self, request_id: str, trace: Trace | None = None) -> None:
         self.request_id = request_id
         self.trace = trace
+        self.span: Trace | None = None
+        self.link: Trace | None = None
         self.notes: list[Note] = []
         self.began_at = time.time()
         self._started = time.perf_counter()
@@ -54,6 +53,25 @@ class Trail:
         at = self.elapsed_ms()
         took = 0.0 if since is None else at - since
         self.notes.append(Note(stage, decision, at, facts, took))
+
+    @property
+    def place(self) -> Trace | None:
+        """Where this request stands; while nobody traces here, where its caller does."""
+        return self.span or self.trace
+
+    def child(self) -> Trace | None:
+        """What a call that this request makes is told of its place: a new one below the request's
+        own. While nobody traces here, the caller's."""
+        span = self.span
+        if span is None:
+            return self.trace
+        return Trace(span.trace_id, secrets.token_hex(8), span.is_sampled, span.state)
+
+    @property
+    def trace_id(self) -> str:
+        """Of the trace that this request is a part of; empty: of none that is known."""
+        place = self.place
+        return "" if place is None else place.trace_id
 
     def elapsed_ms(self) -> float:
         return (time.perf_counter() - self._started) * 1000.0

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.compose import Maker
+from serve_app.compose.logs import adjust_log, begin_log
 from serve_app.config.structure import GatewayArgs, HostedBackend
+from serve_app.core.errors import PolicyRejected
 from serve_app.deployments import collector
 from serve_app.deployments.batch_runner import BatchRunner
 from serve_app.deployments.carriers import FAILURES, hop_failed
+from serve_app.deployments.policies import checked
 
 
 class BackendReplica:
@@ -24,6 +28,7 @@ class BackendReplica:
     """
 
     def __init__(self, name: str, args: dict[str, Any]) -> None:
+        begin_log()
         self._maker = Maker(GatewayArgs.model_validate(args), os.environ)
         [self._settings] = [
             b for b in self._maker.args.backends if isinstance(b, HostedBackend) and b.name == name
@@ -42,7 +47,10 @@ class BackendReplica:
         return await self._started().health()
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """A hosted backend has no policy of its own; the shared one is accepted."""
+        """A hosted backend has no policy of its own; of the shared one it takes that of the log.
+        A bad one is refused by those whom it concerns."""
+        with suppress(PolicyRejected):
+            adjust_log(checked(user_config).logs)
 
     def _started(self) -> BatchRunner:
         """The client's pool belongs to the running loop, so it is made at the first call."""

@@ -7,11 +7,14 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 import grpc
+import msgspec
+from msgspec import Struct
 from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.backends.base import AttemptFailed, Health
+from serve_app.core.trace import Trace
 from serve_app.core.types import Endpoint
 from serve_app.deployments.hop import HopFailed, Send
 
@@ -22,6 +25,20 @@ _NEWS_S = 1.0
 """So long a new handle may take to be told of running replicas; what asks first would otherwise
 find none, whatever runs."""
 _LOOK_S = 0.005
+
+_LOAD_LIMIT_S = 1.5
+
+
+class ModelLoad(Struct, frozen=True):
+    """How full a local model's engine is."""
+
+    kv_used: float | None = None
+    """Share of its KV cache that is in use; None: it does not say."""
+    waiting: int = 0
+    """Requests that wait inside it."""
+
+
+_load = msgspec.json.Decoder(ModelLoad).decode
 
 _METHODS: Final[dict[Endpoint, str]] = {"chat": "chat_raw", "embeddings": "embed_raw"}
 """What answers a request at `LocalModel`."""
@@ -99,14 +116,15 @@ class ModelTransport:
         self._where = where
 
     async def open(
-        self, body: bytes, request_id: str, endpoint: Endpoint
+        self, body: bytes, request_id: str, endpoint: Endpoint, trace: Trace | None
     ) -> AsyncGenerator[bytes, None]:
         """The model's answer, piece by piece. Closing it stops the engine's work."""
         handle = await self._handle.ready()
         if handle is None:
             raise AttemptFailed("candidate", f"{self._where} is not running")
         method = handle.options(method_name=_METHODS[endpoint], stream=True)
-        pieces = method.remote(body, request_id)
+        told = () if trace is None else (trace.headers(),)
+        pieces = method.remote(body, request_id, *told)
         try:
             async for piece in pieces:
                 yield piece
@@ -116,6 +134,22 @@ class ModelTransport:
             ) from error
         finally:
             pieces.cancel()
+
+    async def load(self) -> ModelLoad | None:
+        """How full the engine is, of the fullest replica; None: none of them says."""
+        handle = await self._handle.ready()
+        if handle is None:
+            return None
+        try:
+            answer = handle.broadcast("health_raw")
+            told = await answer.results_async(timeout_s=_LOAD_LIMIT_S, return_exceptions=True)
+        except FAILURES:
+            return None
+        loads = [_load(said) for said in told if isinstance(said, bytes)]
+        used = [load.kv_used for load in loads if load.kv_used is not None]
+        if not loads:
+            return None
+        return ModelLoad(max(used, default=None), max(load.waiting for load in loads))
 
     async def health(self) -> Health:
         """Up as soon as Serve knows a running replica of the model."""

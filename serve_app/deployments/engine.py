@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,11 +19,13 @@ from ray.llm._internal.serve.core.configs.openai_api_models import (
     EmbeddingCompletionRequest,
     ErrorResponse,
 )
+from ray.llm._internal.serve.core.protocol import RawRequestInfo
 from ray.llm._internal.serve.engines.vllm.vllm_engine import VLLMEngine
 from ray.serve.llm import LLMConfig, LLMServer
 from vllm.exceptions import VLLMClientError
 from vllm.v1.engine.exceptions import EngineDeadError
 
+from serve_app.deployments.engine_gauge import EngineGauge
 from serve_app.deployments.problem import Problem
 
 logger = logging.getLogger(__name__)
@@ -59,6 +62,25 @@ class Engine(VLLMEngine):  # type: ignore[misc]  # Ray is untyped
             config.parallel_config.distributed_executor_backend = self.executor
         return engine_args, frontend_args, config
 
+    gauge: EngineGauge | None = None
+
+    def measure(self, *, alone: bool) -> None:
+        """Have vLLM tell how full it is.
+
+        Args:
+            alone: its own loggers, which count each token, are let go.
+        """
+        manager = self._engine_client.logger_manager
+        if manager is not None:
+            self.gauge = EngineGauge()
+            manager.stat_loggers = [*([] if alone else manager.stat_loggers), self.gauge]
+
+    def kv_used(self) -> float | None:
+        """Share of the KV cache that is in use; None: vLLM does not say."""
+        if self.gauge is None:
+            return None
+        return self.gauge.kv_used if self.unfinished() else 0.0
+
     def unfinished(self) -> int:
         """Requests that vLLM runs or holds waiting."""
         return int(self._engine_client.get_num_unfinished_requests())
@@ -87,22 +109,31 @@ class Server(LLMServer):  # type: ignore[misc]  # Ray is untyped
         """Ray's is a coroutine that nobody awaits here; `LocalModel` ends the engine."""
 
 
-async def start(config: Mapping[str, Any], *, in_one_process: bool) -> Server:
+async def start(
+    config: Mapping[str, Any], *, in_one_process: bool, asked: Mapping[str, Any]
+) -> Server:
     """A server whose engine is up and has loaded the model.
 
     Args:
         config: fields of Ray's LLMConfig.
+        asked: the arguments of vLLM's engine that its owner names.
     """
     settings = LLMConfig(**config, callback_config={"callback_class": FilesAreHere})
     server: Server = Server.sync_init(
         settings, engine_cls=SerialEngine if in_one_process else Engine
     )
     await server.start()
+    server.engine.measure(alone="disable_log_stats" not in asked)
     return server
 
 
-def chat(server: Server, body: bytes, request_id: str) -> AsyncGenerator[bytes]:
+def chat(
+    server: Server, body: bytes, request_id: str, trace: Mapping[str, str]
+) -> AsyncGenerator[bytes]:
     """Answer a chat request; see `_answers` for how.
+
+    Args:
+        trace: headers for vLLM's spans; none: it makes none.
 
     Raises:
         Problem: no JSON, or not a chat request; names the field.
@@ -110,11 +141,13 @@ def chat(server: Server, body: bytes, request_id: str) -> AsyncGenerator[bytes]:
     request = _parsed(ChatCompletionRequest, body, request_id)
     if not request.messages:
         raise _invalid_field("messages", "must not be empty")
-    return _answers(server.chat, request, "messages")
+    return _answers(_told(server.chat, trace), request, "messages")
 
 
-def embed(server: Server, body: bytes, request_id: str) -> AsyncGenerator[bytes]:
-    """Answer an OpenAI request for embeddings with one JSON body.
+def embed(
+    server: Server, body: bytes, request_id: str, trace: Mapping[str, str]
+) -> AsyncGenerator[bytes]:
+    """Answer an OpenAI request for embeddings with one JSON body; `trace` as in `chat`.
 
     Raises:
         Problem: no JSON, or not such a request; names the field.
@@ -124,7 +157,14 @@ def embed(server: Server, body: bytes, request_id: str) -> AsyncGenerator[bytes]
         raise _not_found(request.model)
     if request.encoding_format not in ("float", "base64"):
         raise _invalid_field("encoding_format", "must be 'float' or 'base64'")
-    return _answers(server.embeddings, request, "input")
+    return _answers(_told(server.embeddings, trace), request, "input")
+
+
+def _told(answer: Callable[..., Any], trace: Mapping[str, str]) -> Callable[..., Any]:
+    """What answers, with what vLLM would have found in the request's head."""
+    if not trace:
+        return answer
+    return partial(answer, raw_request_info=RawRequestInfo(headers=dict(trace)))
 
 
 def _parsed(kind: type[Request], body: bytes, request_id: str) -> Request:

@@ -86,7 +86,8 @@ def engine_kwargs(args: ModelArgs, device: Device, cpuinfo: str) -> dict[str, An
         "max_num_seqs": args.max_running,
         "tensor_parallel_size": args.tensor_parallel,
         "enforce_eager": eager(args, device),
-        "disable_log_stats": True,
+        # Its figures say how full the cache is; see `engine_gauge.py`.
+        "disable_log_stats": False,
     }
     if args.task == "embed":
         # A model made for chat becomes one that embeds; what was made for it stays what it is.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from functools import partial
 from typing import Any
 
 from ray import serve
@@ -12,11 +13,12 @@ from ray.serve.context import _get_global_client
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.compose import House, Maker
+from serve_app.compose.logs import begin_log
 from serve_app.config.doors import left_open
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs
 from serve_app.core.errors import PolicyRejected
-from serve_app.deployments import collector
+from serve_app.deployments import cluster_view, collector
 from serve_app.deployments.classifier_hop import classifier_app
 from serve_app.deployments.policies import checked
 from serve_app.deployments.reach import stages_over, transports_of
@@ -43,6 +45,7 @@ class Gateway:
         backends: dict[str, DeploymentHandle],
         workers: DeploymentHandle | None = None,
     ) -> None:
+        begin_log()
         self._maker = Maker(GatewayArgs.model_validate(args), os.environ, classifier_app)
         self._stage_handles = stages
         self._backend_handles = backends
@@ -74,14 +77,17 @@ class Gateway:
     async def __serve_build_asgi_app__(self) -> Any:
         """Called once, after the constructor, in the serving loop."""
         context = serve.get_replica_context()
+        transports = transports_of(self._maker.args)
         self._house = House(
             self._maker,
             Policy(),
             stages_over(self._stage_handles, self._backend_handles),
-            transports_of(self._maker.args),
+            transports,
             replica=context.replica_id.unique_id,
             names_requests=False,
         )
+        self._house.instruments.staffing = cluster_view.staffing
+        self._house.instruments.engines = partial(cluster_view.loads, transports)
         self._house.start()
         collector.calm()
         return self._house.app

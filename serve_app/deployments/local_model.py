@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 import psutil
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 Bundles = list[dict[str, float]]
 Task = Literal["chat", "embed"]
+_UNTRACED: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class LocalModel:
@@ -54,7 +56,9 @@ class LocalModel:
         self._engine = engine
         serial = device == "cpu" and engine_settings.in_one_process(args)
         config = self._config(path, device, bundles)
-        self._server: Server = await engine.start(config, in_one_process=serial)
+        self._server: Server = await engine.start(
+            config, in_one_process=serial, asked=self._args.engine_kwargs
+        )
 
     def _files(self) -> str:
         """Path or name of the model; the embedded one is made here if this node has it not."""
@@ -88,32 +92,44 @@ class LocalModel:
             "experimental_configs": {"stream_batching_interval_ms": 0},
         }
 
-    async def chat_raw(self, body: bytes, request_id: str) -> AsyncGenerator[bytes]:
+    async def chat_raw(
+        self, body: bytes, request_id: str, trace: Mapping[str, str] = _UNTRACED
+    ) -> AsyncGenerator[bytes]:
         """Answer one chat request; the model's name in it must be `args.model_id`.
 
         With `"stream": true` yields SSE events (`data: {...}`, several in one piece if they
         came together), the last being `data: [DONE]`; otherwise one JSON body. A request that
         fails before its first event gets one JSON body with `error` instead. Closing or
         cancelling the iterator stops the engine's work on it.
+
+        Args:
+            trace: headers that say where the request stands in a trace: vLLM's own spans are below
+                it, where `engine_kwargs.otlp_traces_endpoint` says where they go.
         """
-        async with aclosing(self._answered("chat", body, request_id)) as pieces:
+        async with aclosing(self._answered("chat", body, request_id, trace)) as pieces:
             async for piece in pieces:
                 yield piece
 
-    async def embed_raw(self, body: bytes, request_id: str) -> AsyncGenerator[bytes]:
+    async def embed_raw(
+        self, body: bytes, request_id: str, trace: Mapping[str, str] = _UNTRACED
+    ) -> AsyncGenerator[bytes]:
         """Answer one OpenAI request for embeddings: one JSON body, the list or an `error`."""
-        async with aclosing(self._answered("embed", body, request_id)) as pieces:
+        async with aclosing(self._answered("embed", body, request_id, trace)) as pieces:
             async for piece in pieces:
                 yield piece
 
-    async def _answered(self, task: Task, body: bytes, request_id: str) -> AsyncGenerator[bytes]:
+    async def _answered(
+        self, task: Task, body: bytes, request_id: str, trace: Mapping[str, str]
+    ) -> AsyncGenerator[bytes]:
+        if "otlp_traces_endpoint" not in self._args.engine_kwargs:
+            trace = _UNTRACED  # vLLM would warn that it makes no spans
         try:
             if task != self._args.task:
                 raise _wrong_task(self._args)
             if task == "embed":
-                pieces = self._engine.embed(self._server, body, request_id)
+                pieces = self._engine.embed(self._server, body, request_id, trace)
             else:
-                pieces = self._engine.chat(self._server, body, request_id)
+                pieces = self._engine.chat(self._server, body, request_id, trace)
             async with aclosing(pieces):
                 async for piece in pieces:
                     yield piece
@@ -124,7 +140,8 @@ class LocalModel:
             yield Problem("the local model failed", status=500, code="engine_failed").body()
 
     async def health_raw(self) -> bytes:
-        """`{"ok", "running", "waiting", "detail"}`: requests now in vLLM's batch and before it."""
+        """`{"ok", "running", "waiting", "kv_used", "detail"}`: requests now in vLLM's batch and
+        before it, and the share of its KV cache that they hold (null: it does not say)."""
         detail = ""
         try:
             await self._server.check_health()
@@ -133,7 +150,8 @@ class LocalModel:
         unfinished = self._server.engine.unfinished()
         running = min(unfinished, self._args.max_running)
         state = {"ok": not detail, "running": running, "waiting": unfinished - running}
-        return msgspec.json.encode({**state, "detail": detail})
+        kv_used = self._server.engine.kv_used()
+        return msgspec.json.encode({**state, "kv_used": kv_used, "detail": detail})
 
     async def check_health(self) -> None:
         """Serve calls it; raising makes it start a new replica."""

@@ -11,6 +11,7 @@ from ray import serve
 
 from serve_app.cache.base import METHODS as CACHE
 from serve_app.compose import Maker
+from serve_app.compose.logs import adjust_log, begin_log
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs
 from serve_app.core.errors import PolicyRejected
@@ -39,6 +40,7 @@ class StageReplica:
     """
 
     def __init__(self, stage: str, args: dict[str, Any]) -> None:
+        begin_log()
         self._name = stage
         self._maker = Maker(GatewayArgs.model_validate(args), os.environ, classifier_app)
         self._decoders = {
@@ -53,6 +55,7 @@ class StageReplica:
         """Take a policy; a bad one is refused, and fatal only where there is none before."""
         try:
             policy = checked(user_config)
+            adjust_log(policy.logs)
             if self._stage is None:
                 self._stage = self._made(policy)
             else:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from functools import partial
 from typing import Any
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.compose import Crew, Maker
+from serve_app.compose.logs import begin_log
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs
 from serve_app.core.errors import PolicyRejected
-from serve_app.deployments import collector
+from serve_app.deployments import cluster_view, collector
 from serve_app.deployments.classifier_hop import classifier_app
 from serve_app.deployments.policies import checked
 from serve_app.deployments.reach import stages_over, transports_of
@@ -37,6 +39,7 @@ class WorkerReplica:
         stages: dict[str, DeploymentHandle],
         backends: dict[str, DeploymentHandle],
     ) -> None:
+        begin_log()
         self._args = GatewayArgs.model_validate(args)
         self._stage_handles = stages
         self._backend_handles = backends
@@ -57,13 +60,16 @@ class WorkerReplica:
             logger.error("policy refused, the old one stays: %s", error)
 
     def _begin(self, policy: Policy) -> None:
+        transports = transports_of(self._args)
         self._crew = Crew(
             Maker(self._args, os.environ, classifier_app),
             policy,
             stages_over(self._stage_handles, self._backend_handles),
-            transports_of(self._args),
+            transports,
             serve.get_replica_context().replica_id.unique_id,
         )
+        self._crew.instruments.staffing = cluster_view.staffing
+        self._crew.instruments.engines = partial(cluster_view.loads, transports)
         self._crew.start()
         collector.calm()
 

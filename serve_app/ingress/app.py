@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from serve_app.core.errors import GatewayError
 from serve_app.ingress import desk as desks
 from serve_app.ingress.desk import Desk
+from serve_app.ingress.doorman import Doorman
 from serve_app.ingress.http import OPENAI_ERRORS, Exchange, Receive, Scope, Send
 from serve_app.ingress.router import Handler, Route, Router
 from serve_app.observe.observer import Observer, RequestEnd
@@ -24,6 +25,7 @@ class GatewayApp:
     Args:
         routes: all there are.
         names_requests: False where the server in front sends the `x-request-id` header.
+        doorman: looks at who has a session of the console; None: nobody can have one.
     """
 
     def __init__(
@@ -33,11 +35,13 @@ class GatewayApp:
         observer: Observer,
         *,
         names_requests: bool,
+        doorman: Doorman | None = None,
     ) -> None:
         self._names_requests = names_requests
         self.router = Router(routes)
         self._desk = desk
         self._observer = observer
+        self._doorman = doorman
         self._anthropic = AnthropicErrors()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,6 +59,8 @@ class GatewayApp:
         try:
             route = self._found(exchange)
             by_desk = route.by_desk
+            if self._doorman is not None:
+                await self._doorman.look(exchange)
             if by_desk:
                 await self._work_on(exchange, route.handle)
             else:
@@ -94,6 +100,7 @@ class GatewayApp:
 
     async def _work_on(self, exchange: Exchange, handle: Handler) -> None:
         self._desk.enter(exchange)
+        self._observer.begin(exchange.trail)
         try:
             await handle(exchange)
         finally:

@@ -121,6 +121,7 @@ class BackgroundRoutes:
             priority="interactive" if terms.priority == "high" else "batch",
             headers=_kept_headers(exchange),
             tenant=caller.identity.tenant,
+            trace=exchange.trail.place,
         )
         done = await self._put_in(_new(exchange, caller, job, terms, asked))
         answer = {"task_id": done.view.id, "status": done.view.state}

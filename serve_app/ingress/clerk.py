@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serve_app.admission.caller import Caller
+from serve_app.admission.caller import CONSOLE, Caller
 from serve_app.admission.porter import Admission, Standing
 from serve_app.config.structure import ServerSettings
 from serve_app.core.clock import Clock
@@ -78,27 +78,37 @@ class Clerk:
         return await self._pipeline.warm(ask, answer, is_admin=self.is_admin(exchange))
 
     def is_admin(self, exchange: Exchange) -> bool:
-        """Whether the caller may see and change what is of every tenant."""
-        return self._admission.is_admin(*_keys(exchange))
+        """Whether the caller may see and change what is of every tenant. A visitor who may only
+        look comes no further than the door with anything else."""
+        return exchange.visitor is not None or self._admission.is_admin(*_keys(exchange))
 
     async def identify(self, exchange: Exchange) -> Identity:
         """Admit a caller that asks for nothing of a model."""
+        if exchange.visitor is not None:
+            return CONSOLE.identity
         return await self._admission.admit_to_desk(*_keys(exchange), exchange.path)
 
     async def admit_to_queue(self, exchange: Exchange) -> Caller:
         """Admit a caller that wants something done later, which is admitted itself then."""
-        return await self._admission.admit_to_queue(*_keys(exchange), exchange.path)
+        return await self._admission.admit_to_queue(
+            *_keys(exchange), exchange.path, _digest(exchange)
+        )
 
     def known(self, exchange: Exchange) -> Identity:
         """Who the caller is; asking costs it nothing."""
+        if exchange.visitor is not None:
+            return CONSOLE.identity
         return self._admission.known(*_keys(exchange), exchange.path)
 
     async def standing(self, exchange: Exchange) -> Standing:
         """What limits a caller, and what of it is used."""
-        return await self._admission.standing(*_keys(exchange))
+        return await self._admission.standing(*_keys(exchange), _digest(exchange))
 
     def admin(self, exchange: Exchange) -> str | None:
-        """The id of the caller's admin key; None if it is no admin."""
+        """The id of the caller's admin key, empty where it needs none, or only looks; None if it
+        is no admin."""
+        if exchange.visitor is not None:
+            return exchange.visitor.admin_id
         return self._admission.admin(*_keys(exchange))
 
     def _ask(self, exchange: Exchange, request: ChatRequest, session: str | None) -> Ask:
@@ -115,9 +125,15 @@ class Clerk:
             ),
             deadline=self._clock.monotonic() + self._settings.request_deadline_s,
             priority=priority_of(exchange.header(HEADER)),
+            key_sha256=_digest(exchange),
         )
 
 
 def _keys(exchange: Exchange) -> tuple[str | None, str | None]:
     """The headers that may hold the caller's key."""
     return exchange.header(b"authorization"), exchange.header(b"x-api-key")
+
+
+def _digest(exchange: Exchange) -> str:
+    """By which a caller is known that has a session in place of a key; empty: it has none."""
+    return "" if exchange.visitor is None else CONSOLE.digest.hex()

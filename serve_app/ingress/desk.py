@@ -50,6 +50,12 @@ class Desk:
     def draining(self) -> bool:
         return self._draining_since is not None
 
+    @property
+    def draining_s(self) -> float:
+        """How long it has been draining; 0: it is not."""
+        since = self._draining_since
+        return 0.0 if since is None else asyncio.get_running_loop().time() - since
+
     def drain(self, on: bool) -> None:
         """Start (or stop) refusing new work."""
         now = asyncio.get_running_loop().time()

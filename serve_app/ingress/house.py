@@ -1,4 +1,4 @@
-"""The routes about the house itself: health, models, metrics. They ask no model."""
+"""The routes about the house itself: health and models. They ask no model."""
 
 from __future__ import annotations
 
@@ -9,21 +9,14 @@ from typing import Any
 from msgspec import Struct
 
 from serve_app.backends.base import Backend
-from serve_app.backends.local_vllm import LocalVLLM
-from serve_app.cache.base import Cache
 from serve_app.core.clock import Clock
-from serve_app.core.errors import NotFound, Overloaded
-from serve_app.core.kept import CacheState
-from serve_app.core.vital import Reading
+from serve_app.core.errors import NotFound
 from serve_app.ingress.desk import Desk
 from serve_app.ingress.http import JSON, Exchange
 from serve_app.ingress.router import Route
-from serve_app.observe.metrics import CONTENT_TYPE, Metrics
-from serve_app.observe.observer import Observer
 from serve_app.routing.catalog import Catalog, ModelName
 from serve_app.store.client import Store
 from serve_app.store.errors import StoreUnavailable
-from serve_app.tasks.base import TaskQueue
 from serve_app.wire.anthropic.models import model, model_list
 from serve_app.wire.openapi.document import document
 
@@ -40,13 +33,7 @@ class PolicyState(Struct, frozen=True):
 
 
 class HouseRoutes:
-    """Health, models and metrics.
-
-    Readiness is worked out at most once a second, however many ask.
-
-    Args:
-        busy: how many background tasks are under way in this process.
-    """
+    """Health and models. Readiness is worked out at most once a second, however many ask."""
 
     def __init__(
         self,
@@ -57,15 +44,8 @@ class HouseRoutes:
         catalog: Catalog,
         names: Callable[[], list[ModelName]],
         policy: Callable[[], PolicyState],
-        lost: Callable[[], dict[str, int]],
-        readings: Callable[[], list[tuple[str, str, Reading]]],
-        cache: Cache,
         desk: Desk,
-        metrics: Metrics,
-        observer: Observer,
         clock: Clock,
-        queue: TaskQueue,
-        busy: Callable[[], int],
     ) -> None:
         self._profile = profile
         self._store = store
@@ -73,15 +53,8 @@ class HouseRoutes:
         self._catalog = catalog
         self._names = names
         self._policy = policy
-        self._lost = lost
-        self._readings = readings
-        self._cache = cache
         self._desk = desk
-        self._metrics = metrics
-        self._observer = observer
         self._clock = clock
-        self._queue = queue
-        self._busy = busy
         self._checked: tuple[float, dict[str, Any]] | None = None
         self._document = document()
 
@@ -91,7 +64,6 @@ class HouseRoutes:
             Route("GET", "/v1/models/{id...}", self.model, by_desk=False),
             Route("GET", "/health/liveness", self.liveness, by_desk=False),
             Route("GET", "/health/readiness", self.readiness, by_desk=False),
-            Route("GET", "/metrics", self.metrics, by_desk=False),
             Route("GET", "/openapi.json", self.openapi, by_desk=False),
         ]
 
@@ -137,47 +109,9 @@ class HouseRoutes:
             param="model",
         )
 
-    async def metrics(self, exchange: Exchange) -> None:
-        """GET /metrics, in Prometheus' text format."""
-        self._observer.flush()
-        self._metrics.running.set(self._desk.running)
-        for what, count in self._lost().items():
-            self._metrics.lose(what, count)
-        self._metrics.show_vitals(self._readings())
-        for name, backend in self._backends.items():
-            if isinstance(backend, LocalVLLM):
-                self._metrics.show_queue(name, backend.queue())
-        if (state := await self._cache_state()) is not None:
-            self._metrics.show_cache(state)
-        await self._show_tasks()
-        text = await asyncio.to_thread(self._metrics.render)
-        await exchange.answer(200, text, [(b"content-type", CONTENT_TYPE.encode())])
-
     async def openapi(self, exchange: Exchange) -> None:
         """GET /openapi.json: what all routes take and give."""
         await exchange.answer(200, self._document, [JSON])
-
-    async def _show_tasks(self) -> None:
-        self._metrics.tasks_here.set(self._busy())
-        try:
-            backlog = await self._queue.backlog()
-        except StoreUnavailable:
-            return
-        counts = [
-            (priority, state, getattr(count, state))
-            for priority, count in backlog.by_priority.items()
-            for state in count.__struct_fields__
-        ]
-        self._metrics.show_tasks(counts, backlog.oldest_s)
-
-    async def _cache_state(self) -> CacheState | None:
-        """How the cache does; None: it does not say in time."""
-        try:
-            async with asyncio.timeout(_CHECK_LIMIT_S):
-                [state] = await self._cache.state([True])
-        except (TimeoutError, Overloaded):
-            return None
-        return state
 
     async def _checks(self) -> dict[str, Any]:
         now = self._clock.monotonic()

@@ -5,14 +5,23 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    MutableMapping,
+    Sequence,
+)
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
 from serve_app.core.errors import ClientGone, GatewayError, TooLarge
+from serve_app.core.trace import Trace, read_trace
 from serve_app.core.trail import Trail
+from serve_app.core.visitor import Visitor
 from serve_app.ingress import problems
 from serve_app.pipeline import Facts
 from serve_app.wire.problem import OpenAIErrors
@@ -42,13 +51,16 @@ class Exchange:
     `reading_since` is set while the body is awaited, `sending_since` while the caller is not
     taking what we send. `shape` is how errors look to this caller. `route` is the template of its
     path once it is found, `params` the values that the path has there. `names_itself`: whether the
-    answer's `x-request-id` is ours to send; Serve sends it itself.
+    answer's `x-request-id` is ours to send; Serve sends it itself. `client` is the address and the
+    port that the connection came from, if that is known. `visitor` has a session of the console;
+    nobody has who gives a key.
     """
 
     __slots__ = (
         "_names_itself",
         "_receive",
         "_send",
+        "client",
         "facts",
         "headers",
         "method",
@@ -58,12 +70,14 @@ class Exchange:
         "reading_since",
         "request_id",
         "route",
+        "scheme",
         "sending_since",
         "shape",
         "started",
         "status",
         "streamed",
         "trail",
+        "visitor",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +86,8 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
+        self.scheme: str = scope.get("scheme", "http")
+        self.client: Sequence[Any] | None = scope.get("client")
         self.route = ""
         self.params: dict[str, str] = {}
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -79,7 +95,8 @@ class Exchange:
         self._send = send
         self._names_itself = names_itself
         self.request_id = self._identify()
-        self.trail = Trail(self.request_id)
+        traced = self.headers.get(b"traceparent")
+        self.trail = Trail(self.request_id, None if traced is None else self._read_trace(traced))
         self.started = False
         self.streamed = False
         self.status = 0
@@ -87,6 +104,7 @@ class Exchange:
         self.sending_since: float | None = None
         self.facts: Facts | None = None
         self.shape = OPENAI_ERRORS
+        self.visitor: Visitor | None = None
 
     def _identify(self) -> str:
         """The caller's `x-request-id` where it is a sane one, else a new one."""
@@ -94,6 +112,9 @@ class Exchange:
         if REQUEST_ID.fullmatch(given):
             return given.decode()
         return f"req_{secrets.token_hex(12)}"
+
+    def _read_trace(self, parent: bytes) -> Trace | None:
+        return read_trace(parent, self.headers.get(b"tracestate", b""))
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
@@ -147,6 +168,11 @@ class Exchange:
             if read > limit:
                 raise TooLarge(f"The body has more than {limit} bytes")
             yield part
+
+    async def left(self) -> None:
+        """Returns once the caller has gone; the body must have been read, or there be none."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     def _check_announced(self, limit: int) -> None:
         announced = self.headers.get(b"content-length", b"")

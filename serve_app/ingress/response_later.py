@@ -83,6 +83,7 @@ class Later:
             priority=priority,
             headers={NAME: wanted.id},
             tenant=identity.tenant,
+            trace=exchange.trail.place,
         )
         return NewTask(
             kind=KIND,

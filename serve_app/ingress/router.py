@@ -61,6 +61,11 @@ class Router:
         for route in routes:
             self._add(route)
 
+    @property
+    def paths(self) -> set[str]:
+        """Every route's path."""
+        return {path for _, path in self.listed}
+
     def find(self, exchange: Exchange) -> Route:
         """The route of an exchange, whose `params` and `route` are set on the way.
 
@@ -92,7 +97,9 @@ class Router:
 
     def _walk(self, exchange: Exchange) -> _Place:
         params: dict[str, str] = {}
-        segments = exchange.path[1:].split("/")
+        root, *segments = exchange.path.split("/")
+        if root or not segments:  # such as `*`
+            raise self._nothing(exchange.path)
         place = self._root
         for at, segment in enumerate(segments):
             if (below := place.below.get(segment)) is not None:

@@ -196,6 +196,48 @@ def batches_open() -> str:
     return f"{_PREFIX}{{[batches]}}:open"
 
 
+def batches_all() -> str:
+    """The batches of all tenants, in the order of their names, which is that of time."""
+    return f"{_PREFIX}{{[batches]}}:all"
+
+
 def duty(name: str) -> str:
     """Which replica does what one of all has to do; of no tenant."""
     return f"{_PREFIX}{{[duty]}}:{escape(name)}"
+
+
+def console(kind: str) -> str:
+    """What the console keeps of no tenant; `kind` is `secret`, or `tries` of all callers."""
+    return f"{_PREFIX}{{[console]}}:{kind}"
+
+
+def console_tries(address: str) -> str:
+    """How often somebody at an address gave a wrong key lately."""
+    return f"{_PREFIX}{{[console]}}:tries:{escape(address)}"
+
+
+def console_ended(session_id: str) -> str:
+    """There if a session was ended before its time."""
+    return f"{_PREFIX}{{[console]}}:ended:{escape(session_id)}"
+
+
+def metrics(kind: str) -> str:
+    """What the processes count together, of no tenant; `kind` is `totals`, `examples`, `gauges` or
+    `history`."""
+    return f"{_PREFIX}{{[metrics]}}:{kind}"
+
+
+def metrics_writer(writer: str) -> str:
+    """Number of the last batch of counts that a process had added."""
+    return f"{_PREFIX}{{[metrics]}}:writer:{escape(writer)}"
+
+
+def alerts(kind: str) -> str:
+    """What is known of alerts; `kind` is `state`, `history` or `silences`. Of no tenant."""
+    return f"{_PREFIX}{{[alerts]}}:{kind}"
+
+
+def trails(bucket: int) -> str:
+    """Hash with the trails of requests that were over in one span of time; of no tenant. Each has
+    a slot of its own."""
+    return f"{_PREFIX}{{[trails]{bucket}}}:kept"

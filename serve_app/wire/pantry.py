@@ -107,10 +107,11 @@ def listed(hot: Sequence[Hot]) -> dict[str, Any]:
 
 
 def _terms(query: bytes, known: Sequence[str]) -> dict[str, str]:
-    """The terms of a query that are not empty; of a repeated one the last counts."""
+    """The terms of a query that are not empty (`all` may not be); of a repeated one the last
+    counts."""
     try:
         text = query.decode("ascii")
-        pairs = parse_qsl(text, max_num_fields=_MAX_TERMS, errors="strict")
+        pairs = parse_qsl(text, True, max_num_fields=_MAX_TERMS, errors="strict")
     except ValueError:
         raise BadRequest("The query cannot be read") from None
     for name, value in pairs:
@@ -118,7 +119,7 @@ def _terms(query: bytes, known: Sequence[str]) -> dict[str, str]:
             raise BadRequest(f"There is no {name[:40]!r} here; there are {', '.join(known)}")
         if len(value) > _MAX_TERM:
             raise BadRequest(f"{name} has {len(value)} characters; at most {_MAX_TERM}", param=name)
-    return dict(pairs)
+    return {name: value for name, value in dict(pairs).items() if value or name == "all"}
 
 
 def _is_true(text: str) -> bool:

@@ -100,6 +100,7 @@ class Performer:
         """
         began, trail = time.perf_counter(), trail_of(job) if ask is None else ask.trail
         end = RequestEnd(trail, job.path if shape else "other", 499, 0.0)
+        self._observer.begin(trail)
         try:
             outcome = await self._carried(job, shape, hear or _texts_to(on_progress), ask, end)
             if job.once:
@@ -177,7 +178,9 @@ class Performer:
 
 
 def trail_of(job: Job) -> Trail:
-    return Trail(job.request_id or f"req_{secrets.token_hex(12)}")
+    trail = Trail(job.request_id or f"req_{secrets.token_hex(12)}")
+    trail.link = job.trace
+    return trail
 
 
 def _fitted(request: ChatRequest, *, is_followed: bool) -> ChatRequest:

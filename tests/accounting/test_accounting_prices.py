@@ -94,3 +94,20 @@ def test_a_bad_list_is_refused(tmp_path: Path, content: str | None, message: str
         file.write_text(content)
     with pytest.raises(PolicyRejected, match=message):
         PriceList.load(file)
+
+
+def test_a_list_of_ones_own_wins_and_loses_to_the_policy(tmp_path: Path) -> None:
+    own = tmp_path / "prices.yaml"
+    own.write_text(listed("gpt-4o: {input: 1, output: 1}", "new: {input: 2, output: 2}"))
+    chosen = Price(input=3, output=3)
+    prices = PriceList.load(shipped("prices.yaml"), {"new": chosen}, own)
+    assert prices.price("gpt-4o") == Price(input=1, output=1)
+    assert prices.price("new") == chosen
+    assert prices.price("gpt-4o-mini") == MINI
+    assert PriceList.load(shipped("prices.yaml"), own=tmp_path / "none").price("new") is None
+
+
+def test_every_price_says_since_when_and_from_where() -> None:
+    for one in PriceList.load(shipped("prices.yaml")).listed.values():
+        assert one.updated is not None
+        assert one.source.startswith("https://") or one.provider == "local"

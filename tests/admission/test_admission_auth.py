@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from serve_app.admission.auth import ANONYMOUS, KeyRing
+from serve_app.admission.caller import CONSOLE
 from serve_app.admission.directory import KeyDirectory
 from serve_app.config.policy import AdmissionPolicy
 from serve_app.config.structure import RedisSettings
@@ -209,3 +210,20 @@ def test_one_key_for_both_is_refused(policy: dict[str, object]) -> None:
     with pytest.raises(PolicyRejected, match=digest("sk-ann")[:12]) as refused:
         ring(**policy)  # type: ignore[arg-type]
     assert "sk-ann" not in str(refused.value)
+
+
+def test_the_console_asks_without_a_key_and_nobody_else_can_be_it() -> None:
+    strict = ring(require_key=True)
+    assert strict.find_digest(CONSOLE.digest.hex()).identity.tenant == "console"
+    for given in ("", CONSOLE.digest.hex(), "\0" * 32):
+        with pytest.raises(Unauthorized):
+            strict.identify(f"Bearer {given}", None)
+
+
+def test_admin_keys_are_known_by_their_ids() -> None:
+    boss = ring(admin_key="sk-boss")
+    assert boss.has_admins
+    assert boss.has_admin(digest("sk-boss")[:12])
+    assert not boss.has_admin(digest("sk-ann")[:12])
+    assert not boss.has_admin("")
+    assert not ring().has_admins

@@ -12,6 +12,7 @@ from msgspec import structs
 from serve_app.backends.base import BUSY, UNSUPPORTED, AttemptFailed, Call, Health
 from serve_app.backends.local_vllm import LocalVLLM
 from serve_app.config.structure import BackendTimeouts, LocalBackend, ModelSettings
+from serve_app.core.trace import Trace
 from serve_app.core.types import Chunk, Endpoint
 from serve_app.core.vital import Queue
 
@@ -32,7 +33,7 @@ class Engine:
         self.seen: list[tuple[bytes, str, str]] = []
 
     async def open(
-        self, body: bytes, request_id: str, endpoint: Endpoint
+        self, body: bytes, request_id: str, endpoint: Endpoint, trace: Trace | None
     ) -> AsyncGenerator[bytes, None]:
         self.seen.append((body, request_id, endpoint))
         try:

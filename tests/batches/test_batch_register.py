@@ -145,3 +145,16 @@ async def test_open_batches_come_up_when_their_time_has_come(store: Store) -> No
     assert await found.before(10.0, 9) == [a]
     await found.take_off(a)
     assert await found.before(10.0, 9) == []
+
+
+async def test_batches_of_all_tenants_are_listed_newest_first(store: Store) -> None:
+    found = OpenList(store)
+    first, second, third = Open("a", "batch_1"), Open("b|:{x}", "batch_2"), Open("a", "batch_3")
+    for one in (second, third, first, second):  # looked after twice, listed once
+        await found.put(one, 10.0)
+    await found.take_off(third)  # over, and still listed
+    assert await found.listed("", 9) == [third, second, first]
+    assert await found.listed("batch_3", 1) == [second]
+    assert await found.listed("batch_1", 9) == []
+    await found.unlist([second])
+    assert await found.listed("", 9) == [third, first]

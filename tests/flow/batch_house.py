@@ -22,7 +22,8 @@ from serve_app.config.structure import GatewayArgs
 async def serve(redis_url: str, provider: str, policy: str) -> None:
     more = {"tasks": {"lease_s": 1}}
     settings = GatewayArgs.model_validate(arguments(provider, **more))
-    maker = Maker(settings, {**os.environ, "SERVE_APP_REDIS_URL": redis_url})
+    environ = {"SERVE_APP_REDIS_URL": redis_url, "SERVE_APP_RECORDS_URL": "none"}
+    maker = Maker(settings, {**os.environ, **environ})
     rules = Policy.model_validate(json.loads(policy))
     house = House(maker, rules, Stages(), {}, f"r{os.getpid()}", names_requests=True)
     house.start()

@@ -32,8 +32,13 @@ def open_flow(clean_valkey: EmbeddedValkey, provider: ScriptedProvider) -> Open:
         rules: Policy | None = None,
         redis_url: str = "",
         transports: Mapping[str, Transport] | None = None,
+        records_url: str = "none",
     ) -> AsyncIterator[Flow]:
-        environ = {**os.environ, "SERVE_APP_REDIS_URL": redis_url or clean_valkey.url}
+        environ = {
+            **os.environ,
+            "SERVE_APP_REDIS_URL": redis_url or clean_valkey.url,
+            "SERVE_APP_RECORDS_URL": records_url,
+        }
         settings = GatewayArgs.model_validate(arguments(provider.base_url, **(args or {})))
         maker = Maker(settings, environ)
         house = House(

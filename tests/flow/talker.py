@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from serve_app.backends.base import Health
+from serve_app.core.trace import Trace
 from serve_app.core.types import Endpoint
 
 
@@ -21,7 +22,7 @@ class Talker:
         self.came = asyncio.Condition()
 
     async def open(
-        self, body: bytes, request_id: str, endpoint: Endpoint
+        self, body: bytes, request_id: str, endpoint: Endpoint, trace: Trace | None
     ) -> AsyncGenerator[bytes, None]:
         asked = json.loads(body)
         self.bodies.append(asked)

@@ -203,4 +203,4 @@ async def test_metrics_say_what_was_given_up(flow: Flow) -> None:
     async with flow.http.get("/metrics") as answer:
         text = await answer.text()
     for what in ("cache_fills", "request_ends", "settlements"):
-        assert f'serve_app_lost{{replica="r1",what="{what}"}} 0.0' in text
+        assert f'serve_app_lost_total{{what="{what}"}} 0.0' in text

@@ -91,7 +91,11 @@ def open_hall(clean_valkey: EmbeddedValkey) -> Opens:
     async def opened(
         made: Policy | None = None, session_key: str = "", **args: Any
     ) -> AsyncIterator[Hall]:
-        environ = {"SERVE_APP_REDIS_URL": clean_valkey.url, "SERVE_APP_SESSION_KEY": session_key}
+        environ = {
+            "SERVE_APP_REDIS_URL": clean_valkey.url,
+            "SERVE_APP_SESSION_KEY": session_key,
+            "SERVE_APP_RECORDS_URL": "none",
+        }
         settings = arguments("http://127.0.0.1:1", backends=[MODEL], **args)
         maker = Maker(GatewayArgs.model_validate(settings), environ)
         talker = Talker()

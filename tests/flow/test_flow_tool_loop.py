@@ -747,5 +747,5 @@ async def test_metrics_count_the_calls(open_flow: Open, provider: ScriptedProvid
         async with flow.http.get("/metrics") as answer:
             text = await answer.text()
     for tool, outcome in (("weather", "ok"), ("breaks", "failed")):
-        labels = f'outcome="{outcome}",replica="r1",tool="{tool}"'
+        labels = f'outcome="{outcome}",tool="{tool}"'
         assert f"serve_app_tool_calls_total{{{labels}}} 1.0" in text

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import os
 import socket
+import tempfile
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -101,8 +102,12 @@ def opened(
     provider: ScriptedProvider, redis_url: str, rules: Policy, **args: Any
 ) -> Iterator[Running]:
     """A house until the end of the block."""
-    maker = Maker(_arguments(provider, **args), {**os.environ, "SERVE_APP_REDIS_URL": redis_url})
-    with socket.socket() as listener:
+    with socket.socket() as listener, tempfile.TemporaryDirectory() as folder:
+        environ = {
+            "SERVE_APP_REDIS_URL": redis_url,
+            "SERVE_APP_RECORDS_URL": f"sqlite:///{folder}/records.db",
+        }
+        maker = Maker(_arguments(provider, **args), {**os.environ, **environ})
         listener.bind(("127.0.0.1", 0))
         listener.listen(512)
         thread = _Thread(maker, rules, listener)

@@ -12,7 +12,7 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
 from serve_app.backends.local_vllm import LocalVLLM
 from serve_app.config.structure import LocalBackend, ModelSettings
-from serve_app.deployments.carriers import ModelTransport
+from serve_app.deployments.carriers import ModelLoad, ModelTransport
 
 MODEL = "smollm2-135m-instruct"
 
@@ -68,6 +68,12 @@ class Client:
 
     async def health(self) -> Any:
         return json.loads(await self._health.remote())
+
+    async def load(self) -> ModelLoad:
+        """As the metrics hear of it."""
+        load = await ModelTransport(lambda: self._handle, "the model").load()
+        assert load is not None
+        return load
 
     async def reaches(self, running: int, *, limit_s: float = 60) -> None:
         """Wait until so many requests are in vLLM."""

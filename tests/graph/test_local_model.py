@@ -102,6 +102,10 @@ async def test_more_than_run_at_once_wait_and_are_counted(model: Client) -> None
         async with asyncio.timeout(60):
             while (await model.health())["waiting"] != 2:
                 await asyncio.sleep(0.01)
+            while not (load := await model.load()).kv_used:
+                await asyncio.sleep(0.01)
+        assert load.kv_used < 1
+        assert load.waiting == 2
     finally:
         for task in tasks:
             task.cancel()
@@ -192,7 +196,8 @@ async def test_history_with_tool_calls_and_parts_is_understood(model: Client) ->
 
 async def test_health_is_well_and_idle(model: Client) -> None:
     await model.reaches(0)
-    assert await model.health() == {"ok": True, "running": 0, "waiting": 0, "detail": ""}
+    idle = {"ok": True, "running": 0, "waiting": 0, "kv_used": 0.0, "detail": ""}
+    assert await model.health() == idle
 
 
 # ------------------------------------------------------------------------- going on

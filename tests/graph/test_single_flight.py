@@ -80,29 +80,36 @@ async def http(three: Instance, provider: ScriptedProvider) -> AsyncIterator[aio
         yield session
 
 
-async def replicas(http: aiohttp.ClientSession) -> Counter[str]:
-    """Requests by replica and cache level, read until every replica has answered."""
-    found: dict[str, str] = {}
+async def lookups(http: aiohttp.ClientSession) -> Counter[str]:
+    """Requests of all replicas by cache level, read when every replica that is wanted is there."""
+    there = {
+        f'serve_app_replicas{{deployment="Gateway",state="{state}"}} {REPLICAS}.0'
+        for state in ("wanted", "up")
+    }
     async with asyncio.timeout(60):
-        while len(found) < REPLICAS:
+        while True:
             async with http.get("/metrics") as answer:
-                text = await answer.text()
-            name = text.split('serve_app_running_requests{replica="')[1].split('"')[0]
-            found[name] = text
-    lines = [(name, line) for name, text in found.items() for line in text.splitlines()]
-    return Counter(
-        {
-            f"{name} {line.split('level=')[1].split(',')[0]}": int(float(line.split()[-1]))
-            for name, line in lines
-            if line.startswith("serve_app_cache_lookups_total")
-        }
-    )
+                lines = (await answer.text()).splitlines()
+            if there <= set(lines):
+                break
+            await asyncio.sleep(0.1)
+    told = [line for line in lines if line.startswith("serve_app_cache_lookups_total")]
+    return Counter({line.split('level="')[1].split('"')[0]: int(float(line.split()[-1]))
+                    for line in told})  # fmt: skip
+
+
+async def heard(http: aiohttp.ClientSession, count: int) -> Counter[str]:
+    """Those levels when the metrics know of so many requests."""
+    async with asyncio.timeout(60):
+        while (levels := await lookups(http)).total() < count:
+            await asyncio.sleep(0.1)
+    return levels
 
 
 async def test_five_hundred_equal_requests_make_one_call(
     http: aiohttp.ClientSession, provider: ScriptedProvider
 ) -> None:
-    assert not await replicas(http), "all of them are in the proxy's list, and none was asked"
+    assert not await lookups(http), "all of them are there, and none was asked"
     provider.script("ok", "slow-2000ms")
     body = {"model": "ok", "messages": [{"role": "user", "content": "what do all want to know?"}]}
 
@@ -115,9 +122,7 @@ async def test_five_hundred_equal_requests_make_one_call(
     [((status, _), count)] = ends.items()
     assert (status, count) == (200, CALLERS)
     assert len(provider.log("ok")) == 1
-    seen = await replicas(http)
-    assert sum(seen.values()) == CALLERS
-    assert len({key.split()[0] for key in seen}) == REPLICAS, "every replica had some of them"
+    assert (await heard(http, CALLERS)).total() == CALLERS
 
 
 async def test_one_more_call_when_the_replica_that_makes_it_is_killed(

@@ -28,7 +28,10 @@ from keyed import key_of
 from log import Entry, Log
 from sides import Side, side_of
 
-_LOGGED_HEADERS = ("accept", "content-type", "user-agent", "x-request-id", "accept-encoding")
+_LOGGED_HEADERS = (
+    "accept", "content-type", "user-agent", "x-request-id", "accept-encoding", "traceparent",
+    "tracestate",
+)  # fmt: skip
 
 
 class Provider:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncGenerator
 
 from serve_app.backends.base import Health
+from serve_app.core.trace import Trace
 from serve_app.core.types import Endpoint
 
 BODY = b'{"choices":[{"index":0,"message":{"content":"word"},"finish_reason":"stop"}]}'
@@ -28,7 +29,7 @@ class SlowModel:
         self.most_running = 0
 
     async def open(
-        self, body: bytes, request_id: str, endpoint: Endpoint
+        self, body: bytes, request_id: str, endpoint: Endpoint, trace: Trace | None
     ) -> AsyncGenerator[bytes, None]:
         self.asked.append(json.loads(body)["messages"][-1]["content"])
         self.running += 1

@@ -21,14 +21,20 @@ from vitals.vitals_replica import exchange, replicas
 
 from serve_app.accounting.ledger import Ledger, Settlement
 from serve_app.admission.till import Till
+from serve_app.alerts.shelf import Shelf
+from serve_app.alerts.state import State
 from serve_app.cache.semantic.records import Added, Log
 from serve_app.cache.semantic.verdicts import Verdicts
 from serve_app.config.policy import ConversationPolicy
+from serve_app.console.tries import OF_ADDRESS, Tries
 from serve_app.core.clock import SystemClock
 from serve_app.core.kept import Found, Hot, Lookup, Purge, Purged, Question, TopQuery
 from serve_app.core.key_record import KeyQuery, KeyTerms
 from serve_app.core.limits import Allowance, Need, Scope
 from serve_app.core.types import Message
+from serve_app.observe.history import History
+from serve_app.observe.sharing import Sharing
+from serve_app.observe.snapshot import Snapshot
 from serve_app.sessions.items import Items
 from serve_app.sessions.names import KeptNames
 from serve_app.sessions.responses import Responses, StoredResponse
@@ -36,6 +42,7 @@ from serve_app.sessions.seal import Seals
 from serve_app.sessions.store import Conversations
 from serve_app.store import keys
 from serve_app.store.client import Store
+from serve_app.store.duty import Duty
 from serve_app.store.scripts import load_scripts
 
 TENANTS = [f"tenant-{i}" for i in range(12)]
@@ -58,6 +65,7 @@ def test_every_script_is_run_below() -> None:
         *("conversation_sum", "conversation_swap", "response_put"),
         *("fill", "flight_hear", "flight_lead", "hot", "keys_hear", "keys_put"),
         *("ledger", "seek", "vitals"),
+        *("metrics", "duty", "duty_leave", "alerts_save", "console_try"),
     }
 
 
@@ -229,3 +237,54 @@ async def test_questions_that_are_alike_are_logged(cluster_store: Store) -> None
         assert await Log(cluster_store, tenant, "p", "e", 100).news() == records
         verdicts.count(same=True)
     assert await verdicts.total() == (12, 0)
+
+
+async def test_metrics_of_processes_become_one(
+    cluster: ClusterServers, cluster_store: Store
+) -> None:
+    field = "serve_app_cache_lookups_total\nlevel=l1\n"
+    first, second = Sharing(cluster_store), Sharing(cluster_store)
+    for process in (first, second):
+        process.add(field, 2)
+        process.show(field, "an example")
+        assert await process.push()
+    shared = await first.read()
+    assert (shared.totals, shared.examples) == ({field: 4}, {field: b"an example"})
+    assert await second.close(5)
+    assert has_run(cluster, "metrics")
+
+
+async def test_one_of_all_has_a_duty_and_keeps_its_history(
+    cluster: ClusterServers, cluster_store: Store
+) -> None:
+    async def look() -> Snapshot:
+        return Snapshot(time.time(), {})
+
+    first, second = (Duty(cluster_store, "watch", name) for name in ("a", "b"))
+    assert [await duty.beat() for duty in (first, second)] == [True, False]
+    history = History(cluster_store, first, look, SystemClock())
+    assert await history.append(await look())
+    assert len(await history.read(60)) == 1
+    await first.close()
+    assert await second.beat()
+    assert has_run(cluster, "duty", "duty_leave")
+
+
+async def test_what_is_known_of_alerts_is_kept(
+    cluster: ClusterServers, cluster_store: Store
+) -> None:
+    first, second = Shelf(cluster_store, "a"), Shelf(cluster_store, "b")
+    await first.save(await first.read(), [])
+    assert await second.read() == State()
+    assert has_run(cluster, "alerts_save")
+
+
+async def test_tries_to_log_in_are_counted_by_address(
+    cluster: ClusterServers, cluster_store: Store
+) -> None:
+    tries = Tries(cluster_store, SystemClock())
+    waits = [await tries.take("192.0.2.1") for _ in range(OF_ADDRESS + 1)]
+    assert waits[:-1] == [0.0] * OF_ADDRESS
+    assert waits[-1] > 0
+    assert await tries.take("192.0.2.2") == 0.0
+    assert has_run(cluster, "console_try")

@@ -119,7 +119,12 @@ async def opened(
     environ: dict[str, str] | None = None,
 ) -> AsyncIterator[Later]:
     """A house with the given structure and policy."""
-    env = {**os.environ, "SERVE_APP_REDIS_URL": redis_url, **(environ or {})}
+    env = {
+        **os.environ,
+        "SERVE_APP_REDIS_URL": redis_url,
+        "SERVE_APP_RECORDS_URL": "none",
+        **(environ or {}),
+    }
     maker = Maker(settings(base_url, abilities, **(args or {})), env)
     house = House(maker, rules or policy(), Stages(), {}, replica, names_requests=True)
     house.start()

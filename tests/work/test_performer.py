@@ -100,7 +100,7 @@ async def test_what_goes_wrong_is_an_outcome(
 
 async def test_a_key_that_is_gone_is_refused_for_good(later: Later) -> None:
     """But only when all keys are known: before that it may be one that was not heard of yet."""
-    asked = job(key="0" * 64)
+    asked = job(key="1" * 64)
     while (outcome := await later.house.performer.perform(asked)).code == "keys_unavailable":
         assert not outcome.is_final
         await asyncio.sleep(0.02)
@@ -148,9 +148,7 @@ async def test_a_cancelled_job_leaves_its_provider_and_is_seen(
     assert await asyncio.to_thread(provider.wait, "ok", "aborted")
     async with later.http.get("/metrics") as answer:
         text = await answer.text()
-    assert (
-        'serve_app_requests_total{replica="r1",route="/v1/chat/completions",status="499"}' in text
-    )
+    assert 'serve_app_requests_total{route="/v1/chat/completions",status="499"} 1.0' in text
 
 
 async def test_a_name_is_charged_once_and_a_job_without_one_each_time(later: Later) -> None:

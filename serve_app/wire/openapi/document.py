@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from serve_app import __version__
+from serve_app.wire.openapi.alerts import alert_paths
+from serve_app.wire.openapi.costs import cost_paths
 from serve_app.wire.openapi.house import house_paths
 from serve_app.wire.openapi.later import later_paths
 from serve_app.wire.openapi.office import office_paths
@@ -15,6 +17,7 @@ from serve_app.wire.openapi.responses import response_paths
 from serve_app.wire.openapi.schemas import components
 from serve_app.wire.openapi.stored import stored_paths
 from serve_app.wire.openapi.tasks import task_paths
+from serve_app.wire.openapi.trails import trail_paths
 from serve_app.wire.openapi.work import work_paths
 
 
@@ -38,6 +41,9 @@ def _described() -> dict[str, Any]:
             response_paths(),
             stored_paths(),
             office_paths(),
+            cost_paths(),
+            trail_paths(),
+            alert_paths(),
             house_paths(),
         ),
         "components": {

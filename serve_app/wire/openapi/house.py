@@ -33,7 +33,9 @@ def house_paths() -> Json:
         "/health/readiness": _get(
             "isReady", "Whether requests can be answered, and why not.", _readiness()
         ),
-        "/metrics": _get("getMetrics", "Figures in Prometheus' text format.", _text()),
+        "/metrics": _get(
+            "getMetrics", "The figures of the whole service, in Prometheus' text format.", _text()
+        ),
         "/openapi.json": _get("getOpenAPI", "This document.", _document()),
     }
 

@@ -37,7 +37,18 @@ _NAMED: Final = _list(_object(name=_TEXT, **_SUMS))
 _TIME: Final[Schema] = {"type": ["number", "null"], "minimum": 0}
 _USAGE: Final = {"object": {"const": "usage"}, "tenant": _TEXT, "total": _object(**_SUMS)}
 
+_SPENT: Final = {
+    "requests": _COUNT, "failed": _COUNT, "prompt_tokens": _COUNT, "completion_tokens": _COUNT,
+    "provider_cached_tokens": _COUNT, "cached": _COUNT, "cached_prompt_tokens": _COUNT,
+    "cached_completion_tokens": _COUNT, "cost_micro_usd": _COUNT, "saved_micro_usd": _COUNT,
+    "cost_usd": _MONEY, "saved_usd": _MONEY,
+}  # fmt: skip
+
 REPLIES: Final[dict[str, Schema]] = {
+    "Costs": _object(
+        **{"object": {"const": "costs"}, "from": _COUNT, "to": _COUNT, "group_by": _list(_TEXT)},
+        total=_object(**_SPENT), data=_list(_object(**_SPENT)), is_complete={"type": "boolean"},
+    ),
     "Error": _object(
         error=_object(
             message=_TEXT, type=_TEXT, code=_TEXT, param=_MAYBE_TEXT, request_id=_TEXT
@@ -84,6 +95,18 @@ REPLIES: Final[dict[str, Schema]] = {
         expires_at=_TIME, result_bytes=_COUNT, progress=_COUNT, webhook=_TEXT, label=_TEXT,
         soft_limit_s={"type": "number"}, worker=_TEXT,
         error={"anyOf": [_object(code=_TEXT, message=_TEXT), {"type": "null"}]},
+    ),
+    "Trail": _object(
+        object={"const": "trail"}, request_id=_TEXT, trace_id=_TEXT, began_at=_TIME,
+        ms={"type": "number"}, route=_TEXT, status=_COUNT, error=_TEXT, tenant=_TEXT, team=_TEXT,
+        user=_TEXT, key_id=_TEXT, session=_TEXT, backend=_TEXT, model=_TEXT, cache=_TEXT,
+        streamed={"type": "boolean"}, prompt_tokens=_COUNT, completion_tokens=_COUNT,
+        cost_micro_usd=_COUNT, saved_micro_usd=_COUNT, first_content_ms=_TIME,
+        notes=_list(_object(
+            stage=_TEXT, decision=_TEXT, began_ms={"type": "number"}, took_ms={"type": "number"},
+            facts={"type": "object"},
+        )),
+        notes_left_out=_COUNT, plan={"type": ["object", "null"]},
     ),
     "TaskTaken": _object(task_id=_TEXT, status={"enum": [*STATES]}),
     "TaskAnswer": _object(

@@ -19,6 +19,7 @@ from serve_app.core.plan import Plan
 from serve_app.core.stored_file import MAX_EXPIRY_S, MIN_EXPIRY_S
 from serve_app.core.types import ChatParams, Usage
 from serve_app.wire.agent import MAX_SESSION_ID, AgentRequest
+from serve_app.wire.alerts import SilenceBody
 from serve_app.wire.anthropic.blocks import MessagesRequest
 from serve_app.wire.background import AsyncRequest, TaskRequest
 from serve_app.wire.batches import MAX_METADATA, BatchBody
@@ -26,6 +27,7 @@ from serve_app.wire.checks import BOUNDS, MAX_STOPS, ROLES
 from serve_app.wire.completions import MAX_LOGPROBS, MAX_PROMPTS, PromptFields
 from serve_app.wire.embeddings import MAX_DIMENSIONS, MAX_INPUTS, EmbeddingsRequest
 from serve_app.wire.keys import INNER, ChangeBody, RotationBody, TermsBody
+from serve_app.wire.openapi.alert_replies import alert_schemas
 from serve_app.wire.openapi.replies import REPLIES
 from serve_app.wire.openapi.response_schemas import response_schemas
 from serve_app.wire.openapi.stored_replies import stored_schemas
@@ -37,7 +39,7 @@ Schema = dict[str, Any]
 _TYPES: Final = (
     ChatParams, MessagesRequest, PromptFields, EmbeddingsRequest, AgentRequest, Kind, Plan, Usage,
     WarmBody, Hot, Purged, TermsBody, ChangeBody, RotationBody, KeyRecord, BatchBody, AsyncRequest,
-    TaskRequest,
+    TaskRequest, SilenceBody,
 )  # fmt: skip
 
 
@@ -58,7 +60,7 @@ def components() -> dict[str, Schema]:
     found["CompletionsRequest"] = _completions(found)
     found["RouteRequest"] = _route(found)
     found["Key"] = _key(found.pop("KeyRecord"))
-    return {**found, **REPLIES, **stored_schemas(), **response_schemas()}
+    return {**found, **REPLIES, **stored_schemas(), **response_schemas(), **alert_schemas()}
 
 
 def _tidy(value: Any) -> None:

@@ -1,0 +1,1 @@
+"""The usage store: a row for each request and each charge, written off the request path."""
