@@ -17,7 +17,8 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.schema import LoggingConfig
 
-from serve_app.config.structure import GatewayArgs, HostedBackend
+from serve_app.config.backend_settings import HostedBackend
+from serve_app.config.structure import GatewayArgs
 from serve_app.deployments.backend import BackendReplica
 from serve_app.deployments.gateway import Gateway
 from serve_app.deployments.stage import StageReplica

@@ -12,7 +12,7 @@ from msgspec import Struct
 from pydantic import ValidationError
 
 from serve_app.config.policy import Price
-from serve_app.config.structure import Section
+from serve_app.config.section import Section
 from serve_app.core.errors import PolicyRejected
 
 _EDITION = re.compile(r"[-@](?:\d{4}-\d\d-\d\d|\d{8}|\d{6}|\d{3,4}|latest|preview(?:-\d\d-\d\d)?)$")

@@ -17,7 +17,7 @@ from serve_app.backends.refusal import CONTEXT, Refusal, failure, failure_inside
 from serve_app.backends.reply import ReplyStream
 from serve_app.backends.retry_after import asked_pause_s
 from serve_app.backends.secret import Secret, SecretHeaders
-from serve_app.config.structure import HostedBackend
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.core.clock import Clock
 from serve_app.core.types import Chunk
 from serve_app.core.vital import Headroom

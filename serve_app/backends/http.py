@@ -16,7 +16,7 @@ from yarl import URL
 
 from serve_app.backends.base import AttemptFailed
 from serve_app.backends.patience import Patience, timed_out
-from serve_app.config.structure import BackendTimeouts
+from serve_app.config.backend_settings import BackendTimeouts
 
 MAX_BODY_BYTES = 32 << 20
 """Of a whole body, after decompression."""

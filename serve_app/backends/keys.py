@@ -15,7 +15,7 @@ from serve_app.backends.key import EVERY_MODEL, Key
 from serve_app.backends.key_file import KeyFile, fits_header
 from serve_app.backends.refusal import AUTH, QUOTA
 from serve_app.backends.secret import Secret
-from serve_app.config.structure import HostedBackend
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.core.clock import Clock
 from serve_app.core.errors import PolicyRejected
 

@@ -16,7 +16,7 @@ from serve_app.backends.patience import Patience
 from serve_app.backends.reply import ReplyStream
 from serve_app.backends.turns import Turns
 from serve_app.backends.vectors import decode_vectors
-from serve_app.config.structure import LocalBackend
+from serve_app.config.backend_settings import LocalBackend
 from serve_app.core.trace import Trace
 from serve_app.core.types import Chunk, Endpoint
 from serve_app.core.vital import Headroom, Queue

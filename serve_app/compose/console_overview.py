@@ -11,8 +11,8 @@ from msgspec.structs import asdict
 import serve_app
 from serve_app.admission.caller import CONSOLE
 from serve_app.compose.corridor import Corridor
+from serve_app.config.backend_settings import HostedBackend, LocalBackend, ModelSettings
 from serve_app.config.policy import Policy
-from serve_app.config.structure import HostedBackend, LocalBackend, ModelSettings
 from serve_app.core.key_record import KeyRecord
 from serve_app.core.types import Identity
 from serve_app.ingress.desk import Desk

@@ -18,9 +18,9 @@ from serve_app.compose.instruments import Instruments
 from serve_app.compose.maker import Maker, Stages
 from serve_app.compose.memory import Memory
 from serve_app.compose.observatory import Observatory
+from serve_app.config.backend_settings import LocalBackend
 from serve_app.config.paths import ADMIN_KEY
 from serve_app.config.policy import Policy
-from serve_app.config.structure import LocalBackend
 from serve_app.filters.chain import FilterStage
 from serve_app.loop.tool_loop import ToolLoop
 from serve_app.pipeline import Pipeline, Rooms

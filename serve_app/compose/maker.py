@@ -21,10 +21,11 @@ from serve_app.cache.semantic.judge import PairJudge
 from serve_app.cache.semantic.level import SemanticLevel
 from serve_app.cache.semantic.minilm import from_folder, minilm
 from serve_app.cache.stage import CacheStage
+from serve_app.config.backend_settings import HostedBackend, LocalBackend
 from serve_app.config.paths import data_dir, redis_url
 from serve_app.config.policy import Policy, Price, RoutingPolicy
 from serve_app.config.shipped import shipped
-from serve_app.config.structure import GatewayArgs, HostedBackend, LocalBackend
+from serve_app.config.structure import GatewayArgs
 from serve_app.core.clock import Clock, SystemClock
 from serve_app.filters.base import Filter
 from serve_app.filters.chain import FilterStage

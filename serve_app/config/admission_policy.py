@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from serve_app.config.structure import Section
+from serve_app.config.section import Section
 
 Money = Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=6)]
 """USD."""

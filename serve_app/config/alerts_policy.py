@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from serve_app.config.structure import Section
+from serve_app.config.section import Section
 
 Severity = Literal["critical", "warning", "info"]
 Language = Literal["en", "zh"]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from serve_app.config.structure import Section
+from serve_app.config.section import Section
 
 Shortening = Literal["drop", "truncate", "summarise"]
 """What becomes of the middle of a conversation that is too long."""

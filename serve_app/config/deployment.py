@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.config.model_args import ModelArgs
 from serve_app.config.policy import Policy
-from serve_app.config.structure import GatewayArgs, HostedBackend
+from serve_app.config.structure import GatewayArgs
 
 GATEWAY_BUILDER = "serve_app.graph:build_gateway"
 MODEL_BUILDER = "serve_app.deployments.model_app:build_model"

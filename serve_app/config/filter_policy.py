@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from serve_app.config.structure import Section
+from serve_app.config.section import Section
 
 
 class WordList(Section):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from serve_app.config.structure import Section
+from serve_app.config.section import Section
 
 LogLevel = Literal["debug", "info", "error"]
 

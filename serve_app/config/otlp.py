@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from serve_app.config.structure import TracingSettings
+from serve_app.config.watch_settings import TracingSettings
 
 
 def traces_endpoint(settings: TracingSettings, environ: Mapping[str, str]) -> str:

@@ -61,7 +61,7 @@ from serve_app.config.routing_policy import (
     RoutingPolicy,
     Strategy,
 )
-from serve_app.config.structure import Section
+from serve_app.config.section import Section
 from serve_app.config.tasks_policy import TasksPolicy, WebhookPolicy
 from serve_app.config.tools_policy import ToolLimits, ToolsPolicy
 from serve_app.config.tracing_policy import TracingPolicy

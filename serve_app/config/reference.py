@@ -15,7 +15,8 @@ from pydantic_core import PydanticUndefined
 
 from serve_app.config.model_args import ClassifierArgs, ModelArgs
 from serve_app.config.policy import Policy
-from serve_app.config.structure import GatewayArgs, Section
+from serve_app.config.section import Section
+from serve_app.config.structure import GatewayArgs
 
 _HEAD = """# Configuration reference
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from serve_app.config.structure import Section
+from serve_app.config.section import Section
 
 Strategy = Literal["listed", "cheapest", "fastest", "best", "weighted"]
 """How models that are good enough are put in order: as configured, by expected cost, by expected

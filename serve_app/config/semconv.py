@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from serve_app.config.structure import HostedBackend, LocalBackend
+from serve_app.config.backend_settings import HostedBackend, LocalBackend
 
 _NAMES: Final[Mapping[str, str]] = {
     "azure": "azure.ai.openai",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.config.deployment import GATEWAY_BUILDER, MODEL_BUILDER
 from serve_app.config.filter_policy import ClassifierRule, FilterPolicy
-from serve_app.config.structure import GatewayArgs, HostedBackend
+from serve_app.config.structure import GatewayArgs
 
 _NO_CLASSIFIERS = {GATEWAY_BUILDER, MODEL_BUILDER}
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from serve_app.config.admission_policy import Money
-from serve_app.config.structure import Section
+from serve_app.config.section import Section
 
 _NAME = r"^[a-zA-Z0-9_-]{1,64}$"
 """What providers take as the name of a function."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from serve_app.config.structure import Section
+from serve_app.config.section import Section
 
 
 class TracingPolicy(Section):

@@ -11,7 +11,8 @@ from ray.serve.handle import DeploymentHandle
 
 from serve_app.compose import Maker
 from serve_app.compose.logs import adjust_log, begin_log
-from serve_app.config.structure import GatewayArgs, HostedBackend
+from serve_app.config.backend_settings import HostedBackend
+from serve_app.config.structure import GatewayArgs
 from serve_app.core.errors import PolicyRejected
 from serve_app.deployments import collector
 from serve_app.deployments.batch_runner import BatchRunner

@@ -10,7 +10,8 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.compose import Stages
-from serve_app.config.structure import GatewayArgs, LocalBackend
+from serve_app.config.backend_settings import LocalBackend
+from serve_app.config.structure import GatewayArgs
 from serve_app.deployments.backend import HandleWire
 from serve_app.deployments.backend_hop import RemoteBackend
 from serve_app.deployments.carriers import ModelTransport, sender

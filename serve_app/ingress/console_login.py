@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 import serve_app
-from serve_app.config.structure import ConsoleSettings
+from serve_app.config.watch_settings import ConsoleSettings
 from serve_app.console import cookie
 from serve_app.console.locks import Locks
 from serve_app.console.sessions import NoSecret, Sessions

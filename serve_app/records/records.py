@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from serve_app.config.records_policy import RecordsPolicy
-from serve_app.config.structure import RecordsSettings
+from serve_app.config.watch_settings import RecordsSettings
 from serve_app.core.clock import Clock
 from serve_app.core.settlement import Settlement
 from serve_app.records.address import address

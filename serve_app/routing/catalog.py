@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from serve_app.config.structure import HostedBackend, LocalBackend, ModelSettings
+from serve_app.config.backend_settings import HostedBackend, LocalBackend, ModelSettings
 from serve_app.core.types import Endpoint
 
 _NAMES_SHOWN: Final = 30

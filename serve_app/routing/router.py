@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from serve_app.config.backend_settings import HostedBackend, LocalBackend
 from serve_app.config.policy import Price, RoutingPolicy
-from serve_app.config.structure import HostedBackend, LocalBackend
 from serve_app.core.clock import Clock, SystemClock
 from serve_app.core.errors import GatewayError
 from serve_app.core.plan import Plan, PlanQuery

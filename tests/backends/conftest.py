@@ -13,7 +13,7 @@ from provider.fixtures import ScriptedProvider
 from serve_app.backends.dialects.choice import dialect_of
 from serve_app.backends.hosted import Hosted
 from serve_app.backends.keys import ProviderKeys
-from serve_app.config.structure import BackendTimeouts, HostedBackend, ModelSettings, Quirks
+from serve_app.config.backend_settings import BackendTimeouts, HostedBackend, ModelSettings, Quirks
 from serve_app.core.clock import Clock, SystemClock
 
 

@@ -12,7 +12,7 @@ from serve_app.backends.base import Call
 from serve_app.backends.dialects.choice import dialect_of
 from serve_app.backends.hosted import Hosted
 from serve_app.backends.keys import ProviderKeys
-from serve_app.config.structure import HostedBackend
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.core.clock import SystemClock
 from serve_app.core.types import Chunk
 

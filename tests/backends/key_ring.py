@@ -9,7 +9,7 @@ import pytest
 from serve_app.backends.base import AttemptFailed
 from serve_app.backends.keys import ProviderKeys
 from serve_app.backends.refusal import AUTH, QUOTA
-from serve_app.config.structure import HostedBackend, ModelSettings
+from serve_app.config.backend_settings import HostedBackend, ModelSettings
 from serve_app.core.clock import FakeClock
 
 MODEL = "m"

@@ -14,7 +14,7 @@ from provider.vectors import vector
 
 from serve_app.backends.base import AttemptFailed, Call
 from serve_app.backends.dialects.openai import OpenAIDialect
-from serve_app.config.structure import HostedBackend, ModelSettings, Quirks
+from serve_app.config.backend_settings import HostedBackend, ModelSettings, Quirks
 
 USER = {"role": "user", "content": "hi"}
 

@@ -13,7 +13,7 @@ from provider.slow_model import SlowModel
 
 from serve_app.backends.base import BUSY
 from serve_app.backends.local_vllm import LocalVLLM
-from serve_app.config.structure import LocalBackend, ModelSettings
+from serve_app.config.backend_settings import LocalBackend, ModelSettings
 from serve_app.core.errors import Overloaded
 from serve_app.vitals.breaker import FAILURES
 

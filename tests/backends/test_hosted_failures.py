@@ -7,7 +7,7 @@ from provider.fixtures import ScriptedProvider, start, stop
 from serve_app.backends.base import AttemptFailed
 from serve_app.backends.hosted import Hosted
 from serve_app.backends.keys import ProviderKeys
-from serve_app.config.structure import HostedBackend, ModelSettings
+from serve_app.config.backend_settings import HostedBackend, ModelSettings
 from serve_app.core.clock import FakeClock
 from serve_app.core.errors import PolicyRejected
 

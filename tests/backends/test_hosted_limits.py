@@ -10,7 +10,7 @@ from serve_app.backends.base import AttemptFailed
 from serve_app.backends.dialects.openai import OpenAIDialect
 from serve_app.backends.hosted import FAILURE_AGE_S, Hosted
 from serve_app.backends.keys import ProviderKeys
-from serve_app.config.structure import HostedBackend, ModelSettings
+from serve_app.config.backend_settings import HostedBackend, ModelSettings
 from serve_app.core.clock import FakeClock
 
 BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])

@@ -12,7 +12,7 @@ from provider.fixtures import ScriptedProvider, start, stop
 
 from serve_app.backends.keys import ProviderKeys
 from serve_app.backends.secret import Secret, SecretHeaders
-from serve_app.config.structure import HostedBackend, ModelSettings
+from serve_app.config.backend_settings import HostedBackend, ModelSettings
 from serve_app.core.clock import FakeClock
 from serve_app.core.errors import PolicyRejected
 

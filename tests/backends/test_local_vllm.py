@@ -11,7 +11,7 @@ from msgspec import structs
 
 from serve_app.backends.base import BUSY, UNSUPPORTED, AttemptFailed, Call, Health
 from serve_app.backends.local_vllm import LocalVLLM
-from serve_app.config.structure import BackendTimeouts, LocalBackend, ModelSettings
+from serve_app.config.backend_settings import BackendTimeouts, LocalBackend, ModelSettings
 from serve_app.core.trace import Trace
 from serve_app.core.types import Chunk, Endpoint
 from serve_app.core.vital import Queue

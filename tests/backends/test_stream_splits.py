@@ -17,7 +17,7 @@ from serve_app.backends.dialects.base import Dialect
 from serve_app.backends.dialects.gemini import GeminiDialect
 from serve_app.backends.dialects.openai import OpenAIDialect
 from serve_app.backends.reply import ReplyStream
-from serve_app.config.structure import HostedBackend
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.core.clock import FakeClock
 from serve_app.core.types import Chunk
 

@@ -11,9 +11,10 @@ from benchmarks import gateway
 from benchmarks.install import RECIPES, Recipe, is_installed
 from benchmarks.needs import Missing, advice
 from benchmarks.places import HERE, MOCK_URL
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.config.deployment import deployment_names
 from serve_app.config.policy import Policy
-from serve_app.config.structure import GatewayArgs, HostedBackend
+from serve_app.config.structure import GatewayArgs
 
 FILES = sorted({file for file, _, _ in gateway.SETUPS.values()})
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.config.load import load
 from serve_app.config.marked import ConfigError
 from serve_app.config.providers import presets
-from serve_app.config.structure import GatewayArgs, HostedBackend
+from serve_app.config.structure import GatewayArgs
 
 MODELS = [{"id": "m", "context": 1000}]
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from serve_app.accounting.prices import PriceList
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.config.providers import presets
 from serve_app.config.shipped import shipped
-from serve_app.config.structure import GatewayArgs, HostedBackend
+from serve_app.config.structure import GatewayArgs
 
 UNPRICED = {"siliconflow", "volcengine"}
 """Prices in other currencies only."""

@@ -11,7 +11,7 @@ from typing import Any
 from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
 from serve_app.backends.local_vllm import LocalVLLM
-from serve_app.config.structure import LocalBackend, ModelSettings
+from serve_app.config.backend_settings import LocalBackend, ModelSettings
 from serve_app.deployments.carriers import ModelLoad, ModelTransport
 
 MODEL = "smollm2-135m-instruct"

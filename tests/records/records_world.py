@@ -12,7 +12,7 @@ from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from serve_app.config.records_policy import RecordsPolicy
-from serve_app.config.structure import RecordsSettings
+from serve_app.config.watch_settings import RecordsSettings
 from serve_app.core.clock import Clock, SystemClock
 from serve_app.core.settlement import Settlement
 from serve_app.core.trail import Trail

@@ -12,7 +12,7 @@ from records.records_world import Looks, charge, close, end, opened, until
 from sqlalchemy import make_url
 
 from serve_app.config.records_policy import RecordsPolicy
-from serve_app.config.structure import RecordsSettings
+from serve_app.config.watch_settings import RecordsSettings
 from serve_app.core.clock import FakeClock
 from serve_app.core.errors import PolicyRejected
 from serve_app.core.types import ChatParams, ChatRequest, Message

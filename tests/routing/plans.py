@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from serve_app.config.backend_settings import Capability, HostedBackend, LocalBackend, ModelSettings
 from serve_app.config.policy import Price, RoutingPolicy
-from serve_app.config.structure import Capability, HostedBackend, LocalBackend, ModelSettings
 from serve_app.core.clock import FakeClock
 from serve_app.core.plan import Plan, PlanQuery, Problem
 from serve_app.core.vital import Reading

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from serve_app.config.structure import HostedBackend, LocalBackend, ModelSettings
+from serve_app.config.backend_settings import HostedBackend, LocalBackend, ModelSettings
 from serve_app.routing.catalog import Catalog, ModelName
 
 MINI = ModelSettings(id="mini", context=8000, capabilities=["tools"])

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from serve_app.config.backend_settings import HostedBackend, ModelSettings
 from serve_app.config.policy import RoutePolicy, RoutingPolicy
-from serve_app.config.structure import HostedBackend, ModelSettings
 from serve_app.core.errors import PolicyRejected
 from serve_app.routing.catalog import Catalog, ModelName
 from serve_app.routing.directory import Directory

@@ -7,7 +7,7 @@ from typing import Any
 
 from serve_app.backends.base import Call
 from serve_app.backends.dialects.anthropic import AnthropicDialect
-from serve_app.config.structure import HostedBackend
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.wire.anthropic import request as anthropic
 
 MODEL = "claude-sonnet-4-5"

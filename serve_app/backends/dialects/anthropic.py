@@ -14,7 +14,7 @@ from serve_app.backends.dialects.anthropic_turns import PROVIDER
 from serve_app.backends.dialects.auth import key_header
 from serve_app.backends.dialects.canonical_request import read_chat, unsupported
 from serve_app.backends.dialects.dropped import dropped_fields
-from serve_app.config.structure import HostedBackend
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.core.clock import Clock, SystemClock
 from serve_app.core.types import Chunk
 

@@ -30,7 +30,7 @@ from serve_app.backends.dialects.canonical_request import (
     is_there,
     unsupported,
 )
-from serve_app.config.structure import ModelSettings
+from serve_app.config.backend_settings import ModelSettings
 
 DEFAULT_MAX_TOKENS = 4096
 """The API wants a limit; this one where neither the request nor the configuration names any."""

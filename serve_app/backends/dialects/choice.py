@@ -6,7 +6,7 @@ from serve_app.backends.dialects.anthropic import AnthropicDialect
 from serve_app.backends.dialects.base import Dialect
 from serve_app.backends.dialects.gemini import GeminiDialect
 from serve_app.backends.dialects.openai import OpenAIDialect
-from serve_app.config.structure import HostedBackend
+from serve_app.config.backend_settings import HostedBackend
 
 
 def dialect_of(settings: HostedBackend) -> Dialect:

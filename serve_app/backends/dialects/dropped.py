@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serve_app.config.structure import HostedBackend
+from serve_app.config.backend_settings import HostedBackend
 
 
 def dropped_fields(settings: HostedBackend) -> dict[str, frozenset[str]]:

@@ -12,7 +12,7 @@ from serve_app.backends.dialects.canonical_request import read_chat, unsupported
 from serve_app.backends.dialects.dropped import dropped_fields
 from serve_app.backends.dialects.gemini_answers import GeminiDecoder, decode_whole
 from serve_app.backends.dialects.gemini_request import encode
-from serve_app.config.structure import HostedBackend
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.core.clock import Clock, SystemClock
 from serve_app.core.types import Chunk
 

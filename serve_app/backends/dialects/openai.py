@@ -11,7 +11,7 @@ from serve_app.backends.dialects.openai_reply import decode_chunk, decode_whole
 from serve_app.backends.dialects.openai_request import Rewriting
 from serve_app.backends.judgements import decode_judgements
 from serve_app.backends.vectors import decode_vectors
-from serve_app.config.structure import HostedBackend
+from serve_app.config.backend_settings import HostedBackend
 from serve_app.core.types import Chunk
 
 CHAT = "/chat/completions"

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from serve_app.backends.base import Call
 from serve_app.backends.dialects.canonical_request import unsupported
 from serve_app.backends.dialects.dropped import dropped_fields
-from serve_app.config.structure import HostedBackend
+from serve_app.config.backend_settings import HostedBackend
 
 EXTENSIONS = ("cache_control", "reasoning_details", "is_error", "extra_content")
 """Fields of messages, their parts, tool calls and tools that callers of other APIs send and
