@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from postgres.fixtures import postgres_server, postgres_url  # noqa: F401
 from provider.fixtures import provider, provider_process  # noqa: F401
 from redis import Redis
 from tools.mcp_world import mcp_server  # noqa: F401

@@ -11,7 +11,9 @@ import aiohttp
 import pytest
 from instances import KEYS, ROOT, Instance, provider_overlay
 from openai import OpenAI
+from postgres.server import Postgres
 from provider.fixtures import ScriptedProvider
+from tracing.collector import Collector, running_collector
 
 from serve_app.models.embedded import location
 
@@ -51,10 +53,22 @@ def personal(provider_process: ScriptedProvider) -> Iterator[Instance]:
 
 
 @pytest.fixture(scope="session")
-def enterprise(provider_process: ScriptedProvider) -> Iterator[Instance]:
-    """configs/enterprise.yaml on a small machine: every stage a deployment of its own."""
+def collector() -> Iterator[Collector]:
+    """Where the enterprise's spans go."""
+    with running_collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def enterprise(
+    provider_process: ScriptedProvider, postgres_server: Postgres, collector: Collector
+) -> Iterator[Instance]:
+    """configs/enterprise.yaml on a small machine: every stage a deployment of its own, usage
+    records in PostgreSQL, spans to a collector."""
     small = ROOT / "configs/overlays/small-machine.yaml"
     instance = made("e", "configs/enterprise.yaml", [small], provider_process.base_url)
+    instance.environ["SERVE_APP_RECORDS_URL"] = postgres_server.database()
+    instance.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = collector.endpoint
     instance.up()
     try:
         yield instance

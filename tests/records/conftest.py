@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres.fixtures import postgres_server, postgres_url  # noqa: F401
 from records.records_world import Look, Looks
 
 
