@@ -1,4 +1,4 @@
-"""This gateway as a contender: started and ended by its own command line, in six set-ups."""
+"""This gateway as a contender: started and ended by its own command line, in eight set-ups."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ SETUPS = {
     "cached": ("default.yaml", "serve-app cached", True),
     "guarded": ("guarded.yaml", "serve-app guarded", False),
     "full": ("full.yaml", "serve-app full", False),
+    "unwatched": ("unwatched.yaml", "serve-app unwatched", False),
+    "watched": ("watched.yaml", "serve-app watched", False),
     "deployed": ("deployed.yaml", "serve-app deployed", False),
 }
 

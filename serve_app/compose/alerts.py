@@ -48,6 +48,9 @@ def alerts(
         environ=maker.environ,
         tally=AlertCounts(metrics),
     )
+    for channel in policy.alerts.channels:
+        # What begins above nothing has no increase for Prometheus: the first loss would be missed.
+        metrics.count(catalog.ALERTS_SENT.name, 0, channel=channel.name, outcome="lost")
     metrics.watch(
         lambda: [
             (catalog.ALERTS_FIRING.name, {"alert": alert, "severity": severity}, 1.0)
