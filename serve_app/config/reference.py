@@ -35,8 +35,9 @@ things with a `name` or `id` thing by thing, every other list as a whole.
 Environment variables: `SERVE_APP_PORT` (default of `--port`), `SERVE_APP_CONFIG` (default of
 `--config`), `SERVE_APP_DATA_DIR` (default `~/.local/share/serve-app`), `SERVE_APP_REDIS_URL`
 (wins over `redis.url`), `SERVE_APP_RECORDS_URL` (wins over `records.url`) and
-`SERVE_APP_RECORDS_PASSWORD`, `SERVE_APP_ADMIN_KEY`, `SERVE_APP_VIEWER_KEY`, `SERVE_APP_SESSION_KEY`,
-`OTEL_EXPORTER_OTLP_ENDPOINT` and its like, and whatever `api_key_env` names.
+`SERVE_APP_RECORDS_PASSWORD`, `SERVE_APP_ADMIN_KEY`, `SERVE_APP_VIEWER_KEY`,
+`SERVE_APP_SESSION_KEY`, `OTEL_EXPORTER_OTLP_ENDPOINT` and its like, and whatever
+`api_key_env` names.
 """
 
 
