@@ -10,42 +10,30 @@ deployment somewhere else; the corridor cannot tell.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from serve_app.accounting.ledger import Ledger
 from serve_app.accounting.prices import PriceList
-from serve_app.admission.porter import Admission
-from serve_app.backends.execute import Executor
-from serve_app.cache.base import Cache
 from serve_app.cache.rules import Rulebook
 from serve_app.config.policy import Policy
-from serve_app.core.clock import Clock
 from serve_app.core.errors import (
     BadRequest,
     Blocked,
     GatewayError,
     NotCached,
     NotFound,
-    Overloaded,
     UpstreamFailed,
 )
 from serve_app.core.kept import Fill, Found
-from serve_app.core.plan import Plan, Problem
-from serve_app.core.settlement import Settlement
+from serve_app.core.plan import Plan
 from serve_app.core.types import Chunk, Identity, Sender
-from serve_app.filters.base import Filter
 from serve_app.flights.base import Call
-from serve_app.flights.flights import Flights
 from serve_app.flights.seat import Seat
 from serve_app.passage import Ask, Control, Facts, Passage, Reply, Rules
-from serve_app.routing.base import Router
 from serve_app.routing.quotes import Quotes
-from serve_app.sessions.conversation import Conversation, Kept, Opened, Recall
+from serve_app.sessions.conversation import Kept, Opened, Recall
 from serve_app.steps.beside import Beside
 from serve_app.steps.books import Books
 from serve_app.steps.caching import Caching
@@ -55,28 +43,14 @@ from serve_app.steps.need import asking
 from serve_app.steps.question import Warmth, conversation_of, plan_query, wish_of
 from serve_app.steps.queueing import Queueing
 from serve_app.steps.record import Record
+from serve_app.steps.refusing import refusal
 from serve_app.steps.replay import given, stored
+from serve_app.steps.rooms import Rooms
 from serve_app.steps.screening import Screening
 from serve_app.steps.summing import Summing
 from serve_app.steps.supply import Supply
 
-__all__ = ["Admission", "Ask", "Control", "Facts", "Pipeline", "Reply", "Rooms", "Rules"]
-
-
-class Rooms(Struct, frozen=True):
-    """What the corridor connects. Built in one place, the graph."""
-
-    admission: Admission
-    filter: Filter
-    conversation: Conversation
-    cache: Cache
-    router: Router
-    executor: Executor
-    flights: Flights
-    ledger: Ledger
-    clock: Clock
-    tell: Callable[[Settlement], object]
-    """Told of what each request came to, besides the ledger."""
+__all__ = ["Ask", "Control", "Facts", "Pipeline", "Reply", "Rules"]
 
 
 class Pipeline:
@@ -372,7 +346,7 @@ class Pipeline:
         """
         plan = await self._plan(way)
         if plan.problem is not None:
-            raise _refusal(plan.problem)
+            raise refusal(plan.problem)
         ask, rules = way.ask, way.rules.policy.execution
         sender = Sender(way.facts.identity.tenant, ask.priority)
         try:
@@ -402,15 +376,3 @@ class Pipeline:
             ) as batches:
                 async for _ in batches:
                     pass
-
-
-def _refusal(problem: Problem) -> GatewayError:
-    """The router's refusal as the error it stands for."""
-    made: GatewayError
-    if problem.status == 404:
-        made = NotFound(problem.message, param=problem.param, code=problem.code)
-    elif problem.status == 503:
-        made = Overloaded(problem.message, code=problem.code, retry_after_s=5)
-    else:
-        made = BadRequest(problem.message, param=problem.param, code=problem.code)
-    return made

@@ -23,12 +23,13 @@ from serve_app.config.paths import ADMIN_KEY
 from serve_app.config.policy import Policy
 from serve_app.filters.chain import FilterStage
 from serve_app.loop.tool_loop import ToolLoop
-from serve_app.pipeline import Pipeline, Rooms
+from serve_app.pipeline import Pipeline
 from serve_app.routing.catalog import ModelName
 from serve_app.routing.directory import Directory
 from serve_app.routing.estimate import estimate_tokens
 from serve_app.routing.quotes import Quotes
 from serve_app.routing.router import RouterStage
+from serve_app.steps.rooms import Rooms
 from serve_app.tasks.queue import RedisQueue
 from serve_app.tools.toolroom import Toolroom
 from serve_app.vitals.watch import Watch
