@@ -62,7 +62,7 @@ def visits(house: Running) -> Visits:
     """Both tenants have left something behind that the other must not see."""
     for tenant in (ACME, ZETA):
         _leave_marks(house, tenant)
-    trails = [_request_id(house, (ACME, ZETA)[n % 2]) for n in range(7)]
+    trails = [_request_id(house, (ACME, ZETA)[n % 2]) for n in range(37)]
     # Odd numbers: else each would only ever ask about what is the other's.
     files = [_file_id(house, (ACME, ZETA)[n % 2]) for n in range(37)]
     batches = [_cancelled_batch(house, tenant) for tenant in (ACME, ZETA, ACME)]
