@@ -8,6 +8,7 @@ Source: www.w3.org/TR/trace-context, sections 3.2 and 3.3.
 
 from __future__ import annotations
 
+import random
 import re
 from typing import Final, NamedTuple
 
@@ -19,6 +20,12 @@ _MAX_PARENT_BYTES: Final = 256
 _MAX_STATE_BYTES: Final = 512
 _SAMPLED: Final = 1
 """The one flag of version 00 that we look at."""
+
+
+def new_id(bits: int) -> str:
+    """A random id in hexadecimal. It has to be unique, not secret: a request that asks the system
+    for randomness leaves the processor for it, three times."""
+    return f"{random.getrandbits(bits) or 1:0{bits // 4}x}"
 
 
 class Trace(NamedTuple):

@@ -6,11 +6,10 @@ A note costs about a microsecond: a tuple in a list, formatted only when somebod
 
 from __future__ import annotations
 
-import secrets
 import time
 from typing import Any, NamedTuple
 
-from serve_app.core.trace import Trace
+from serve_app.core.trace import Trace, new_id
 
 __all__ = ["Note", "Trace", "Trail"]
 
@@ -65,7 +64,7 @@ class Trail:
         span = self.span
         if span is None:
             return self.trace
-        return Trace(span.trace_id, secrets.token_hex(8), span.is_sampled, span.state)
+        return Trace(span.trace_id, new_id(64), span.is_sampled, span.state)
 
     @property
     def trace_id(self) -> str:

@@ -103,8 +103,8 @@ class Courier:
     def _gathered(self) -> tuple[list[RequestEnd], bool]:
         """What is sent together, and whether more may come."""
         ends: list[RequestEnd] = []
-        due = time.monotonic() + _GATHER_S
         end = self._ends.get()
+        due = time.monotonic() + _GATHER_S
         while end is not None:
             ends.append(end)
             left_s = due - time.monotonic()

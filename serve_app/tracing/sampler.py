@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-
 from serve_app.config.tracing_policy import TracingPolicy
-from serve_app.core.trace import Trace
+from serve_app.core.trace import Trace, new_id
 from serve_app.core.trail import Trail
 from serve_app.observe.observer import RequestEnd
 
@@ -27,10 +25,9 @@ class Sampler:
 
     def begin(self, trail: Trail) -> None:
         """Give a request its place: in its caller's trace, or in a new one."""
-        drawn = secrets.token_hex(24)
-        span_id, caller = drawn[32:], trail.trace
+        span_id, caller = new_id(64), trail.trace
         if caller is None:
-            trace_id = drawn[:32]
+            trace_id = new_id(128)
             trail.span = Trace(trace_id, span_id, self._drawn(trace_id))
             return
         trace_id, _, sampled, state = caller
