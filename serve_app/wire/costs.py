@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from msgspec import Struct, structs
 
@@ -13,6 +12,7 @@ from serve_app.core.costs import GROUPS, CostReport, Spent
 from serve_app.core.errors import BadRequest
 from serve_app.core.money import usd
 from serve_app.wire.checks import whole_number
+from serve_app.wire.query import read_terms
 
 MAX_GROUPS: Final = 6
 MAX_ROWS: Final = 10_000
@@ -41,14 +41,7 @@ def decode_costs(query: bytes, now: float) -> CostsQuery:
     Raises:
         BadRequest: names the parameter.
     """
-    try:
-        values = dict(parse_qsl(query.decode("ascii"), True, max_num_fields=16, errors="strict"))
-    except ValueError:
-        raise BadRequest("The query cannot be read") from None
-    for name in values:
-        if name not in _NAMES:
-            shown = name[:64]
-            raise BadRequest(f"There is no {shown!r}; there are {', '.join(_NAMES)}", param=shown)
+    values = read_terms(query, _NAMES, blank=True)
     until = _time(values, "to", int(now) + 1)
     return CostsQuery(
         by=_groups(values.get("group_by")),

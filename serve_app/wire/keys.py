@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Final, Literal, TypeVar
-from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -13,11 +12,10 @@ from msgspec.structs import asdict
 from serve_app.core.errors import BadRequest
 from serve_app.core.key_record import KeyChange, KeyPage, KeyQuery, KeyRecord, KeyTerms, NewKey
 from serve_app.wire.checks import check_utf8, no_json, whole_number, wrong_field
+from serve_app.wire.query import read_terms
 
 MAX_PAGE: Final = 1000
 MAX_GRACE_S: Final = 31 * 86400
-_MAX_QUERY_TERMS: Final = 8
-_MAX_TERM: Final = 256
 _LAST_SECOND: Final = 253402300799
 """Of the year 9999."""
 INNER: Final = ("sha256", "version", "origin")
@@ -94,16 +92,7 @@ def decode_rotation(body: bytes) -> int:
 
 def decode_query(query: bytes) -> KeyQuery:
     """Check the query of `GET /v1/keys`."""
-    try:
-        pairs = parse_qsl(query.decode("ascii"), max_num_fields=_MAX_QUERY_TERMS, errors="strict")
-    except ValueError:
-        raise BadRequest("The query cannot be read") from None
-    for name, value in pairs:
-        if name not in _QUERY:
-            raise BadRequest(f"There is no {name[:40]!r} here; there are {', '.join(_QUERY)}")
-        if len(value) > _MAX_TERM:
-            raise BadRequest(f"{name} has {len(value)} characters; at most {_MAX_TERM}", param=name)
-    terms = dict(pairs)
+    terms = read_terms(query, _QUERY)
     limit = whole_number(terms.get("limit", "100"), "limit", MAX_PAGE)
     return KeyQuery(terms.get("tenant", ""), terms.get("after", ""), limit)
 

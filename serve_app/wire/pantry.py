@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -15,10 +14,9 @@ from serve_app.core.kept import MAX_TAG_CHARS, MAX_TAGS, Hot, Purge
 from serve_app.core.types import ChatRequest
 from serve_app.wire import openai
 from serve_app.wire.checks import check_utf8, no_json, whole_number, wrong_field
+from serve_app.wire.query import read_terms
 
 MAX_TOP: Final = 1000
-_MAX_TERM: Final = 256
-_MAX_TERMS: Final = 16
 _TERMS: Final = ("tenant", "model", "tag", "fingerprint")
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -56,7 +54,9 @@ def decode_purge(query: bytes) -> PurgeQuery:
         BadRequest: a term that is unknown or impossible, or none at all: who means everything
             says so.
     """
-    terms = _terms(query, (*_TERMS, "all"))
+    read = read_terms(query, (*_TERMS, "all"), blank=True)
+    # Others may be left empty; whoever means everything has to say so.
+    terms = {name: value for name, value in read.items() if value or name == "all"}
     everywhere = _is_true(terms.pop("all", "false"))
     if not terms and not everywhere:
         raise BadRequest(
@@ -75,7 +75,7 @@ def decode_top(query: bytes) -> tuple[str, int]:
     Raises:
         BadRequest: a term that is unknown or impossible.
     """
-    terms = _terms(query, ("tenant", "limit"))
+    terms = read_terms(query, ("tenant", "limit"))
     limit = whole_number(terms.get("limit", "20"), "limit", MAX_TOP)
     return terms.get("tenant", ""), limit
 
@@ -104,22 +104,6 @@ def decode_warm(body: bytes) -> WarmQuery:
 def listed(hot: Sequence[Hot]) -> dict[str, Any]:
     """The body of `GET /v1/cache/top`."""
     return {"object": "list", "data": list(hot)}
-
-
-def _terms(query: bytes, known: Sequence[str]) -> dict[str, str]:
-    """The terms of a query that are not empty (`all` may not be); of a repeated one the last
-    counts."""
-    try:
-        text = query.decode("ascii")
-        pairs = parse_qsl(text, True, max_num_fields=_MAX_TERMS, errors="strict")
-    except ValueError:
-        raise BadRequest("The query cannot be read") from None
-    for name, value in pairs:
-        if name not in known:
-            raise BadRequest(f"There is no {name[:40]!r} here; there are {', '.join(known)}")
-        if len(value) > _MAX_TERM:
-            raise BadRequest(f"{name} has {len(value)} characters; at most {_MAX_TERM}", param=name)
-    return {name: value for name, value in dict(pairs).items() if value or name == "all"}
 
 
 def _is_true(text: str) -> bool:

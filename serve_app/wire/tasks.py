@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import Final, Literal, get_args
-from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
 from serve_app.core.errors import BadRequest
 from serve_app.wire.checks import whole_number
+from serve_app.wire.query import read_terms
 
 State = Literal["pending", "delayed", "running", "succeeded", "failed", "cancelled", "dead"]
 STATES: Final[tuple[State, ...]] = get_args(State)
@@ -18,8 +18,6 @@ MAX_PAGE: Final = 1000
 MAX_AGE_S: Final = 366 * 86400
 CURSOR: Final = r"[0-9]{1,16}"
 PURGE_CURSOR: Final = r"[a-z]{1,16}:[0-9]{1,16}"
-_MAX_TERMS: Final = 8
-_MAX_TERM: Final = 256
 
 
 class TaskQuery(Struct, frozen=True):
@@ -48,7 +46,7 @@ def decode_query(query: bytes) -> TaskQuery:
     Raises:
         BadRequest: names the term; so for the other one here.
     """
-    terms = _terms(query, ("state", "tenant", "cursor", "limit"))
+    terms = read_terms(query, ("state", "tenant", "cursor", "limit"), blank=True)
     return TaskQuery(
         _state(terms, STATES),
         terms.get("tenant", ""),
@@ -59,7 +57,7 @@ def decode_query(query: bytes) -> TaskQuery:
 
 def decode_purge(query: bytes) -> PurgeQuery:
     """Neither a state nor an age means nothing: who means all that ended says `older_than_s=0`."""
-    terms = _terms(query, ("state", "older_than_s", "tenant", "cursor"))
+    terms = read_terms(query, ("state", "older_than_s", "tenant", "cursor"), blank=True)
     if not terms.keys() & {"state", "older_than_s"}:
         raise BadRequest("Say which tasks are to go: state, older_than_s, or both")
     age = terms.get("older_than_s", "0")
@@ -69,24 +67,6 @@ def decode_purge(query: bytes) -> PurgeQuery:
         terms.get("tenant", ""),
         _cursor(terms, PURGE_CURSOR),
     )
-
-
-def _terms(query: bytes, known: tuple[str, ...]) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(
-            query.decode("ascii"),
-            max_num_fields=_MAX_TERMS,
-            errors="strict",
-            keep_blank_values=True,
-        )
-    except ValueError:
-        raise BadRequest("The query cannot be read") from None
-    for name, value in pairs:
-        if name not in known:
-            raise BadRequest(f"There is no {name[:40]!r} here; there are {', '.join(known)}")
-        if len(value) > _MAX_TERM:
-            raise BadRequest(f"{name} has {len(value)} characters; at most {_MAX_TERM}", param=name)
-    return dict(pairs)
 
 
 def _state(terms: dict[str, str], allowed: tuple[State, ...]) -> State | None:

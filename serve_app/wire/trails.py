@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
-from serve_app.core.errors import BadRequest
 from serve_app.wire.checks import whole_number
+from serve_app.wire.query import read_terms
 
 MAX_WAIT_S: Final = 10
 
@@ -26,15 +25,7 @@ def decode_trail_query(query: bytes) -> TrailQuery:
     Raises:
         BadRequest: names the parameter.
     """
-    try:
-        values = dict(parse_qsl(query.decode("ascii"), max_num_fields=16, errors="strict"))
-    except ValueError:
-        raise BadRequest("The query cannot be read") from None
-    for name in values:
-        if name not in ("wait_s", "tenant"):
-            raise BadRequest(
-                f"There is no {name[:64]!r}; there are wait_s and tenant", param=name[:64]
-            )
+    values = read_terms(query, ("wait_s", "tenant"))
     wait = values.get("wait_s")
     wait_s = 0 if wait is None else whole_number(wait, "wait_s", MAX_WAIT_S)
     return TrailQuery(wait_s, values.get("tenant", "")[:64])

@@ -6,15 +6,14 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from msgspec import Struct, structs
 
-from serve_app.core.errors import BadRequest
 from serve_app.core.limits import PERIODS, Scope, Used
 from serve_app.core.money import usd
 from serve_app.core.periods import until_next
 from serve_app.wire.checks import whole_number
+from serve_app.wire.query import read_terms
 
 MAX_DAYS: Final = 90
 _RATES: Final = {
@@ -37,15 +36,7 @@ def decode_usage(query: bytes) -> UsageQuery:
     Raises:
         BadRequest: names the parameter.
     """
-    try:
-        values = dict(parse_qsl(query.decode("ascii"), max_num_fields=16, errors="strict"))
-    except ValueError:
-        raise BadRequest("The query cannot be read") from None
-    for name in values:
-        if name not in ("days", "tenant"):
-            raise BadRequest(
-                f"There is no {name[:64]!r}; there are days and tenant", param=name[:64]
-            )
+    values = read_terms(query, ("days", "tenant"))
     days = whole_number(values.get("days", "1"), "days", MAX_DAYS)
     return UsageQuery(days, values.get("tenant", "")[:64])
 
