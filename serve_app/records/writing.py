@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
@@ -19,7 +19,7 @@ _AMOUNTS: Final = (
 )  # fmt: skip
 _REQUESTS: Final = tuple(column.name for column in requests.columns)
 _NAMED: Final = WRITTEN.index("is_named")
-_MOST_ROWS: Final = 1024
+_MOST_ROWS: Final = 1300
 """In a statement: SQLite takes 32,766 values, PostgreSQL 65,535."""
 _ONCE: Final = "ON CONFLICT (id) DO NOTHING"
 
@@ -59,23 +59,14 @@ def _insert(
     place = "?" if connection.dialect.name == "sqlite" else "%s"
     places = f"({', '.join([place] * len(columns))})"
     into = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
-    for part in _parts(rows):
-        # Plain SQL with many rows. With a statement a row (executemany) SQLite's driver lets go of
-        # the interpreter's lock for each, and waits for it behind a busy event loop.
+    # Plain SQL with many rows, and few statements: at each, the driver asks for the interpreter's
+    # lock some times, and while it waits for it every turn of a busy event loop has to wake it.
+    for begin in range(0, len(rows), _MOST_ROWS):
+        part = rows[begin : begin + _MOST_ROWS]
         connection.exec_driver_sql(
             f"{into} {', '.join([places] * len(part))} {conflict}",
             tuple(chain.from_iterable(part)),
         )
-
-
-def _parts(rows: list[Row]) -> Iterator[list[Row]]:
-    """Rows in parts of few different sizes, so that the driver knows their statements again."""
-    begin, size = 0, _MOST_ROWS
-    while begin < len(rows):
-        while size > len(rows) - begin:
-            size //= 2
-        yield rows[begin : begin + size]
-        begin += size
 
 
 @functools.cache
