@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 from records.records_world import Look, close, opened
@@ -14,6 +15,7 @@ from serve_app.core.settlement import Settlement
 from serve_app.records.reports import Wanted
 
 HOUR = 3600
+LIMIT_S = 90.0
 NOON = 1_769_860_800
 MODELS = [("small", 1200, 4800), ("large", 2500, 10_000)]
 """Name, and micro-USD for a thousand tokens of prompt and answer."""
@@ -43,6 +45,10 @@ def record(folder: Path, rng: random.Random, hours: int) -> None:
             at += rng.expovariate(A_SECOND)
         records.take([], settled)
         clock.advance(60)
+    end = time.monotonic() + LIMIT_S
+    while records.waiting:  # closing is bounded, and this is much
+        assert time.monotonic() < end
+        time.sleep(0.05)
     close(records)
 
 
