@@ -73,7 +73,7 @@ def test_bar_whose_peer_gave_no_figure_is_neither_passed_nor_missed() -> None:
 
 
 def test_every_bar_names_a_row_of_the_table() -> None:
-    ours = {"bare", "default", "cached", "guarded", "full", "deployed"}
+    ours = {"bare", "default", "cached", "guarded", "full", "deployed", "watched", "unwatched"}
     names = ours | {"litellm", "litellm-redis", "portkey"}
     assert {bar.subject for bar in BARS} | {bar.peer for bar in BARS} == names
 
