@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from postgres.fixtures import postgres_server, postgres_url  # noqa: F401
 from provider.fixtures import provider, provider_process  # noqa: F401
 from redis import Redis
@@ -16,6 +17,10 @@ from serve_app.config.structure import RedisSettings
 from serve_app.core.clock import SystemClock
 from serve_app.store.client import Store
 from serve_app.store.embedded import EmbeddedValkey
+
+# How long making an example takes says how busy the machine is: other runs go on beside this one.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

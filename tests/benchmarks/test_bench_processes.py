@@ -17,14 +17,14 @@ from benchmarks.ports import PortTakenError, first_free, require_free
 from benchmarks.profile import UNSAMPLED, by_layer
 
 SPENDS_CPU = (
-    "import time\nwhile time.process_time() < 0.2: pass\nprint('spent', flush=True)\ninput()"
+    "import time\nwhile time.process_time() < 0.3: pass\nprint('spent', flush=True)\ninput()"
 )
 PARENT = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', sys.argv[1]], check=False)"
 
 
 @pytest.fixture
 def parent() -> Iterator[subprocess.Popen[str]]:
-    """A process whose child has used 0.2 s of CPU and waits."""
+    """A process whose child has used 0.3 s of CPU and waits."""
     process = subprocess.Popen(
         [sys.executable, "-c", PARENT, SPENDS_CPU],
         stdin=subprocess.PIPE,
