@@ -17,7 +17,7 @@ from provider.fixtures import ScriptedProvider
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(700)]
 
-LIMIT_S = 20.0
+LIMIT_S = 45.0
 """No request may take longer, whatever dies."""
 
 REPLICA = "ServeReplica:gateway:Gateway"
