@@ -19,7 +19,9 @@ from serve_app.store.client import Store
 from serve_app.store.embedded import EmbeddedValkey
 
 # How long making an example takes says how busy the machine is: other runs go on beside this one.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "busy", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("busy")
 
 
