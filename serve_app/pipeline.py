@@ -10,7 +10,7 @@ deployment somewhere else; the corridor cannot tell.
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 
 from msgspec.structs import replace
@@ -255,11 +255,14 @@ class Pipeline:
             )
         except GatewayError as error:
             ask.trail.note("admission", "refused", since, code=error.code)
+            with suppress(GatewayError):
+                ask.trail.who = self.identify(ask)
             raise
         way.lease = admitted.lease
         if admitted.caller.priority == "batch":  # a header may lower a request, never raise it
             ask.priority = "batch"
         way.facts.identity, way.facts.limits = admitted.identity, admitted.headers
+        ask.trail.who = admitted.identity
         if (soft := admitted.soft) is not None:
             way.is_short = soft.scope.allowance.cheaper
             way.facts.limits = {**admitted.headers, "x-serve-app-budget": "nearly-spent"}

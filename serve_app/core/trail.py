@@ -10,6 +10,7 @@ import time
 from typing import Any, NamedTuple
 
 from serve_app.core.trace import Trace, new_id
+from serve_app.core.types import Identity
 
 __all__ = ["Note", "Trace", "Trail"]
 
@@ -30,16 +31,18 @@ class Trail:
     `at_ms` of a note is milliseconds since the trail began, at the moment the stage was done.
     `began_at` is when the trail began, in Unix seconds. `trace` is the caller's, if it sent one.
     `span` is the request's own place in its trace; None while nobody traces. `link` is where the
-    request stands that this work was taken in by, of work that is done later.
+    request stands that this work was taken in by, of work that is done later. `who` asks, once
+    that is known.
     """
 
-    __slots__ = ("_started", "began_at", "link", "notes", "request_id", "span", "trace")
+    __slots__ = ("_started", "began_at", "link", "notes", "request_id", "span", "trace", "who")
 
     def __init__(self, request_id: str, trace: Trace | None = None) -> None:
         self.request_id = request_id
         self.trace = trace
         self.span: Trace | None = None
         self.link: Trace | None = None
+        self.who: Identity | None = None
         self.notes: list[Note] = []
         self.began_at = time.time()
         self._started = time.perf_counter()

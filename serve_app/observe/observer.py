@@ -116,6 +116,8 @@ class Observer:
         if len(self._ends) >= self._limit:
             self.dropped += 1
             return
+        if not end.tenant and (who := end.trail.who) is not None:  # it came to no reply
+            end.tenant, end.user, end.team, end.key_id = who.tenant, who.user, who.team, who.key_id
         self._ends.append(end)
 
     def settled(self, settled: Settlement) -> None:

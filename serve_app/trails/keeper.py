@@ -36,6 +36,9 @@ class Keeper:
         self._worth: list[RequestEnd] = []
         """Of requests that failed or were slow."""
         self._others: list[RequestEnd] = []
+        self._strangers: list[RequestEnd] = []
+        """Of requests that were refused before anybody knew whose they were: a flood of them must
+        leave room for the others."""
         self._waiting: list[Entry] = []
         self._room = policy.per_second
         """So many more may be kept in this second."""
@@ -59,8 +62,12 @@ class Keeper:
         if not policy.enabled:
             return
         worth, others, most = self._worth, self._others, policy.per_second
+        strangers = self._strangers
         for end in ends:
-            if end.error or end.status >= 500 or end.duration_s >= policy.slow_s:
+            if not end.tenant and end.error:
+                if len(strangers) < most:
+                    strangers.append(end)
+            elif end.error or end.status >= 500 or end.duration_s >= policy.slow_s:
                 if len(worth) < most:
                     worth.append(end)
             elif end.trail.notes and len(others) < most:
@@ -87,7 +94,8 @@ class Keeper:
         """What has gathered since the last time, as entries, the more telling first."""
         worth, self._worth = self._worth, []
         others, self._others = self._others, []
-        chosen = [*worth, *others][: self._room]
+        strangers, self._strangers = self._strangers, []
+        chosen = [*worth, *others, *strangers][: self._room]
         self._room -= len(chosen)
         for number, end in enumerate(chosen, 1):
             made = packed(kept(end), self._policy.max_bytes)

@@ -49,7 +49,9 @@ def open_flow(clean_valkey: EmbeddedValkey, provider: ScriptedProvider) -> Open:
             listener.bind(("127.0.0.1", 0))
             listener.listen(128)
             port = listener.getsockname()[1]
-            server = uvicorn.Server(uvicorn.Config(house.app, log_level="warning"))
+            server = uvicorn.Server(
+                uvicorn.Config(house.app, log_level="warning", timeout_keep_alive=120)
+            )
             serving = asyncio.create_task(server.serve([listener]))
             async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
                 try:

@@ -15,9 +15,9 @@ def _digest(name: str) -> str:
     return hashlib.sha256(KEYS[name].encode()).hexdigest()
 
 
-def keyed() -> Any:
+def keyed(**more: Any) -> Any:
     keys = [{"sha256": _digest(name), "tenant": name, "user": "u"} for name in ("acme", "zeta")]
-    return policy(admission={"keys": keys, "admin_keys": [_digest("admin")]})
+    return policy(admission={"keys": keys, "admin_keys": [_digest("admin")], **more})
 
 
 async def trail(flow: Flow, request_id: str, key: str = "", query: str = "") -> tuple[int, Any]:
@@ -94,6 +94,26 @@ async def test_what_was_refused_at_the_door_is_for_admins(open_flow: Open) -> No
         status, found = await trail(flow, headers["x-request-id"], "admin", "?wait_s=5")
     assert (status, found["status"], found["tenant"]) == (200, 401, "")
     assert [note["decision"] for note in found["notes"]] == ["refused"]
+
+
+async def test_a_caller_sees_why_its_request_failed(
+    open_flow: Open, provider: ScriptedProvider
+) -> None:
+    """No reply has come, but who asked is known; of one that was refused for its limits, too."""
+    rules = keyed(limits=[{"per": ["user"], "tokens_per_request": 4000}])
+    provider.script("ok", "status-500")
+    provider.script("second", "status-500")
+    provider.script("strong", "status-500")
+    async with open_flow(rules=rules) as flow:
+        failed = await asked(flow, "acme", model="default", max_tokens=50)
+        status, found = await trail(flow, failed, "acme", "?wait_s=5")
+        assert (status, found["status"], found["error"]) == (200, 502, "all_backends_failed")
+        assert "attempt" in [note["stage"] for note in found["notes"]]
+        refused = await asked(flow, "acme", max_tokens=5000)
+        status, found = await trail(flow, refused, "acme", "?wait_s=5")
+        assert (status, found["tenant"]) == (200, "acme")
+        assert found["notes"][0]["decision"] == "refused"
+        assert (await trail(flow, failed, "zeta"))[0] == 404
 
 
 async def test_wrong_questions_are_refused(flow: Flow) -> None:
