@@ -18,7 +18,7 @@ from tracing.collector import Collector
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(700)]
 
-LIMIT_S = 30.0
+LIMIT_S = 90.0
 MODEL = "gpt-5"
 
 
