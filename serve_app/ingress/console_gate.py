@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from collections.abc import Callable
+from typing import Any
 
 from serve_app.admission.auth import gives_key
-from serve_app.core.errors import BadRequest, Blocked, Unauthorized
+from serve_app.core.errors import Blocked, Unauthorized
 from serve_app.ingress.console_login import PRIVATE
 from serve_app.ingress.http import Exchange
-
-_MAX_TERMS: Final = 16
-_MAX_TERM: Final = 256
 
 
 class Gate:
@@ -40,22 +36,3 @@ class Gate:
 async def tell(exchange: Exchange, value: Any) -> None:
     """Answer with JSON that no cache may keep."""
     await exchange.answer_json(200, value, [*PRIVATE])
-
-
-def terms(query: bytes, known: Iterable[str]) -> dict[str, str]:
-    """The terms of a query; of a repeated one the last counts.
-
-    Raises:
-        BadRequest: one that is unknown or too long.
-    """
-    names = tuple(known)
-    try:
-        pairs = parse_qsl(query.decode("ascii"), max_num_fields=_MAX_TERMS, errors="strict")
-    except ValueError:
-        raise BadRequest("The query cannot be read") from None
-    for name, value in pairs:
-        if name not in names:
-            raise BadRequest(f"There is no {name[:40]!r} here; there are {', '.join(names)}")
-        if len(value) > _MAX_TERM:
-            raise BadRequest(f"{name} has {len(value)} characters; at most {_MAX_TERM}", param=name)
-    return dict(pairs)

@@ -9,12 +9,13 @@ from typing import Final, Protocol
 from serve_app.console.board import Frame
 from serve_app.console.snapshots import SPANS
 from serve_app.core.errors import BadRequest, Overloaded
-from serve_app.ingress.console_gate import Gate, terms
+from serve_app.ingress.console_gate import Gate
 from serve_app.ingress.console_login import PRIVATE
 from serve_app.ingress.console_pages import GUARDED
 from serve_app.ingress.http import JSON, Exchange
 from serve_app.ingress.router import Route
 from serve_app.store.errors import StoreUnavailable
+from serve_app.wire.query import read_terms
 
 MOST_LISTENERS: Final = 32
 """At once, of one replica."""
@@ -115,7 +116,7 @@ class ConsoleLive:
 
 
 def _window(exchange: Exchange) -> str:
-    window = terms(exchange.query, ("window",)).get("window", "5m")
+    window = read_terms(exchange.query, ("window",)).get("window", "5m")
     if window not in SPANS:
         raise BadRequest(f"window is one of {', '.join(SPANS)}", param="window")
     return window

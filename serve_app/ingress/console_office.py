@@ -10,13 +10,14 @@ from typing import Any, Final, Protocol
 from serve_app.core.batch import Batch, BatchPage, BatchQuery
 from serve_app.core.errors import NotFound, Overloaded
 from serve_app.core.kept import Hot, TopQuery
-from serve_app.ingress.console_gate import Gate, tell, terms
+from serve_app.ingress.console_gate import Gate, tell
 from serve_app.ingress.http import Exchange
 from serve_app.ingress.kept import kept
 from serve_app.ingress.router import Route
 from serve_app.store.errors import StoreUnavailable
 from serve_app.wire import batches as wire
 from serve_app.wire.checks import whole_number
+from serve_app.wire.query import read_terms
 
 _MOST_SEARCHED: Final = 1000
 """Questions of a tenant: so many are kept."""
@@ -84,7 +85,7 @@ class ConsoleOffice:
     async def questions(self, exchange: Exchange) -> None:
         """GET /console/api/cache/questions?tenant=&q=&limit="""
         self._gate.check(exchange)
-        asked = terms(exchange.query, ("tenant", "q", "limit"))
+        asked = read_terms(exchange.query, ("tenant", "q", "limit"))
         tenant, wanted = asked.get("tenant", "default"), asked.get("q", "").casefold()
         limit = whole_number(asked.get("limit", _SOME), "limit", _MOST)
         try:
@@ -99,7 +100,7 @@ class ConsoleOffice:
     async def batches(self, exchange: Exchange) -> None:
         """GET /console/api/batches?tenant=&cursor=&limit="""
         self._gate.check(exchange)
-        asked = terms(exchange.query, ("tenant", "cursor", "limit"))
+        asked = read_terms(exchange.query, ("tenant", "cursor", "limit"))
         cursor = asked.get("cursor", "")
         if cursor:
             _check_id(cursor)

@@ -96,8 +96,13 @@ REPLICAS = _gauge(
     "state",
     joined="sum",
 )
-BACKEND_STATE = _gauge("backend_state", "1 while a model's breaker is open, while it is away, "
-                       "while the provider refuses the key.", *_OF_MODEL, "state")  # fmt: skip
+BACKEND_STATE = _gauge(
+    "backend_state",
+    "1 while a model rests behind its open breaker, while it is away, while the provider refuses "
+    "the key.",
+    *_OF_MODEL,
+    "state",
+)
 BACKEND_CALLS = _gauge("backend_calls", "Calls under way at a backend's model.", *_OF_MODEL)
 TURNS_RUNNING = _gauge("turns_running", "Calls that have a turn at a local model.", "backend",
                        joined="sum")  # fmt: skip
