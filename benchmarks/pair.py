@@ -27,27 +27,29 @@ from benchmarks.running import running
 from benchmarks.tools import Bodies
 from benchmarks.upstream import Upstream
 
-SETTLE_S = 1.0
-"""What is written down twice a second belongs to the requests before."""
+QUIET_S = 12.0
+"""Longer than the ten seconds between two of Ray's own reports."""
 WARM_S = 3.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Side:
     """A gateway that runs."""
 
     contender: Contender
     roots: list[int]
+    idle: float = 0.0
+    """Seconds of CPU a second, when nobody asks."""
 
-    def cost(self, bodies: Bodies, connections: int, seconds: float) -> float:
-        """Microseconds of CPU a request, of all its processes."""
+    def spent(self) -> float:
+        """Seconds of CPU so far, of all its processes."""
+        return proctree.cpu_s(self.roots)
+
+    def asked(self, bodies: Bodies, connections: int, seconds: float) -> int:
+        """How many requests it answered."""
         body = bodies.chat(unique=not self.contender.cached)
-        before = proctree.cpu_s(self.roots)
         got = tools.wrk(self.contender.url, self.contender.headers, body, connections, seconds)
-        time.sleep(SETTLE_S)
-        spent = proctree.cpu_s(self.roots) - before
-        good = int(got["requests"] - got["non2xx"])
-        return spent / good * 1e6
+        return int(got["requests"] - got["non2xx"])
 
 
 @contextmanager
@@ -58,17 +60,38 @@ def _side(name: str, scratch: Path) -> Iterator[Side]:
 
 
 def compare(
-    one: Side, other: Side, bodies: Bodies, connections: int, seconds: float, turns: int
+    sides: tuple[Side, Side], bodies: Bodies, connections: int, seconds: float, turns: int
 ) -> list[tuple[float, float]]:
-    """What a request costs at each side, turn by turn."""
+    """Microseconds of CPU a request at each side, turn by turn.
+
+    What a side does while the other is asked counts too, as much is done later than the request,
+    but for what it does when nobody asks.
+    """
+    for side in sides:
+        side.asked(bodies, connections, WARM_S)
+    _look_at_idle(sides)
     found: list[tuple[float, float]] = []
-    for side in (one, other):
-        side.cost(bodies, connections, WARM_S)
     for turn in track(range(turns), f"{connections} connections", console=Console(stderr=True)):
-        order = (one, other) if turn % 2 else (other, one)
-        costs = {id(side): side.cost(bodies, connections, seconds) for side in order}
-        found.append((costs[id(one)], costs[id(other)]))
+        before = [side.spent() for side in sides]
+        answered, took = [0, 0], [0.0, 0.0]
+        for at in (0, 1) if turn % 2 else (1, 0):
+            began = time.monotonic()
+            answered[at] = sides[at].asked(bodies, connections, seconds)
+            took[at] = time.monotonic() - began
+        first, second = (
+            (side.spent() - before[at] - side.idle * took[1 - at]) / answered[at] * 1e6
+            for at, side in enumerate(sides)
+        )
+        found.append((first, second))
     return found
+
+
+def _look_at_idle(sides: tuple[Side, Side]) -> None:
+    time.sleep(QUIET_S)  # until what was asked before is written down
+    before = [side.spent() for side in sides]
+    time.sleep(QUIET_S)
+    for side, spent in zip(sides, before, strict=True):
+        side.idle = (side.spent() - spent) / QUIET_S
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bodies = Bodies(scratch / "bodies")
         upstream.counts(reset=True)
         for connections in options.connections:
-            costs = compare(one, other, bodies, connections, options.seconds, options.turns)
+            costs = compare((one, other), bodies, connections, options.seconds, options.turns)
             table.add_row(str(connections), *_told(costs))
     Console().print(table)
     return 0

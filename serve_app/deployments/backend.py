@@ -14,7 +14,7 @@ from serve_app.compose.logs import adjust_log, begin_log
 from serve_app.config.backend_settings import HostedBackend
 from serve_app.config.structure import GatewayArgs
 from serve_app.core.errors import PolicyRejected
-from serve_app.deployments import collector
+from serve_app.deployments import interpreter
 from serve_app.deployments.batch_runner import BatchRunner
 from serve_app.deployments.carriers import FAILURES, hop_failed
 from serve_app.deployments.policies import checked
@@ -57,7 +57,7 @@ class BackendReplica:
         """The client's pool belongs to the running loop, so it is made at the first call."""
         if self._runner is None:
             self._runner = BatchRunner(self._maker.hosted(self._settings))
-            collector.calm()
+            interpreter.calm()
         return self._runner
 
 

@@ -18,7 +18,7 @@ from serve_app.config.doors import left_open
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs
 from serve_app.core.errors import PolicyRejected
-from serve_app.deployments import cluster_view, collector
+from serve_app.deployments import cluster_view, interpreter
 from serve_app.deployments.classifier_hop import classifier_app
 from serve_app.deployments.policies import checked
 from serve_app.deployments.reach import stages_over, transports_of
@@ -89,7 +89,7 @@ class Gateway:
         self._house.instruments.staffing = cluster_view.staffing
         self._house.instruments.engines = partial(cluster_view.loads, transports)
         self._house.start()
-        collector.calm()
+        interpreter.calm()
         return self._house.app
 
     async def __del__(self) -> None:

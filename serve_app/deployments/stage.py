@@ -15,7 +15,7 @@ from serve_app.compose.logs import adjust_log, begin_log
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs
 from serve_app.core.errors import PolicyRejected
-from serve_app.deployments import collector
+from serve_app.deployments import interpreter
 from serve_app.deployments.classifier_hop import classifier_app
 from serve_app.deployments.policies import checked
 from serve_app.filters.base import METHODS as FILTER
@@ -88,7 +88,7 @@ class StageReplica:
             self._sharing.start()
         if self._name == "cache":
             made.start()
-        collector.calm()
+        interpreter.calm()
         return made
 
     async def __del__(self) -> None:

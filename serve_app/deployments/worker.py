@@ -16,7 +16,7 @@ from serve_app.compose.logs import begin_log
 from serve_app.config.policy import Policy
 from serve_app.config.structure import GatewayArgs
 from serve_app.core.errors import PolicyRejected
-from serve_app.deployments import cluster_view, collector
+from serve_app.deployments import cluster_view, interpreter
 from serve_app.deployments.classifier_hop import classifier_app
 from serve_app.deployments.policies import checked
 from serve_app.deployments.reach import stages_over, transports_of
@@ -71,7 +71,7 @@ class WorkerReplica:
         self._crew.instruments.staffing = cluster_view.staffing
         self._crew.instruments.engines = partial(cluster_view.loads, transports)
         self._crew.start()
-        collector.calm()
+        interpreter.calm()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What `deployments/staffing.py` decides by."""

@@ -1,4 +1,4 @@
-"""What waits in memory to be written: put there on the event loop, taken by the thread that writes."""
+"""What waits in memory to be written: from the event loop to the thread that writes."""
 
 from __future__ import annotations
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -49,7 +49,8 @@ class Courier:
         self._resource = resource
         self._version = version
         self._timeout_s = timeout_s
-        self._ends: queue.Queue[RequestEnd | None] = queue.Queue(waiting)
+        self._ends: deque[RequestEnd] = deque()
+        self._waiting = waiting
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._otlp: Otlp | None = None
@@ -62,10 +63,11 @@ class Courier:
             self._thread.start()
 
     def put(self, end: RequestEnd) -> None:
-        """Send the spans of a request. Never waits."""
-        try:
-            self._ends.put_nowait(end)
-        except queue.Full:
+        """Send the spans of a request. Never waits, and wakes nobody: a thread that wants the
+        interpreter's lock is woken in vain at every turn of a busy event loop."""
+        if len(self._ends) < self._waiting:
+            self._ends.append(end)
+        else:
             self.lost += 1
 
     def close(self, limit_s: float) -> None:
@@ -73,10 +75,6 @@ class Courier:
         if self._thread is None:
             return
         self._closing.set()
-        try:
-            self._ends.put(None, timeout=limit_s)
-        except queue.Full:
-            logger.warning("%d traced requests are left behind", self._ends.qsize())
         self._thread.join(limit_s)
         if self._otlp is not None:
             self._otlp.close()
@@ -88,33 +86,19 @@ class Courier:
             self._otlp = self._opened()
         except Exception:
             logger.exception("requests are not traced: OpenTelemetry cannot be used")
-        more = True
-        while more:
-            ends, more = self._gathered()
-            if ends:
-                self._deliver(ends)
+        while not self._closing.wait(_GATHER_S):
+            self._send_all()
+        self._send_all()
+
+    def _send_all(self) -> None:
+        while self._ends:
+            self._deliver([self._ends.popleft() for _ in range(min(_BATCH, len(self._ends)))])
 
     def _opened(self) -> Otlp:
         # Here, not above: nobody pays for the import who does not trace.
         from serve_app.tracing.otlp import Otlp
 
         return Otlp(self._endpoint, self._resource, self._version, self._timeout_s)
-
-    def _gathered(self) -> tuple[list[RequestEnd], bool]:
-        """What is sent together, and whether more may come."""
-        ends: list[RequestEnd] = []
-        end = self._ends.get()
-        due = time.monotonic() + _GATHER_S
-        while end is not None:
-            ends.append(end)
-            left_s = due - time.monotonic()
-            if len(ends) >= _BATCH or (left_s <= 0 and not self._closing.is_set()):
-                return ends, True
-            try:
-                end = self._ends.get(timeout=max(0.0, min(left_s, _GATHER_S)))
-            except queue.Empty:
-                return ends, True
-        return ends, False
 
     def _deliver(self, ends: list[RequestEnd]) -> None:
         try:

@@ -1,6 +1,6 @@
 """What a request leaves behind is freed at once: no cycle keeps its buffers for the collector.
 
-The collector runs rarely (deployments/collector.py) and counts objects, not bytes: a few
+The collector runs rarely (deployments/interpreter.py) and counts objects, not bytes: a few
 hundred large answers in cycles would be gigabytes before it looked.
 """
 
