@@ -90,8 +90,8 @@ def take_time(connection: Connection) -> None:
 
 
 def _sqlite(url: URL, limit_s: float) -> Engine:
-    # Statements of many rows differ in their number, and are large: few are worth keeping.
-    engine = create_engine(url, connect_args={"timeout": _WAIT_S, "cached_statements": 4})
+    # Statements of many rows are large, and the last of a batch is like no other: few are kept.
+    engine = create_engine(url, connect_args={"timeout": _WAIT_S, "cached_statements": 8})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
