@@ -36,7 +36,11 @@ def write(connection: Connection, batch: Batch) -> None:
     _add(connection, charges.name, WRITTEN, plain)
     # In one order everywhere: else two processes with the same names could block each other.
     named = sorted((row for row in batch.charges if row[_NAMED]), key=lambda row: str(row[0]))
-    _insert(connection, charges.name, WRITTEN, named, _dearest())
+    while named:
+        # PostgreSQL takes no name twice in a statement that may change what it has just written.
+        once = {row[0]: row for row in named}
+        _insert(connection, charges.name, WRITTEN, list(once.values()), _dearest())
+        named = [row for row in named if row is not once[row[0]]]
 
 
 def _add(connection: Connection, table: str, columns: Sequence[str], rows: list[Row]) -> None:

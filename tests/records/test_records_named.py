@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from records.records_world import AGES, Look, charge
 
@@ -17,9 +17,9 @@ from serve_app.records.rows import Rows
 from serve_app.records.writing import write
 
 
-@pytest.fixture(scope="module")
-def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Look]:
-    look = Look(f"sqlite:///{tmp_path_factory.mktemp('named')}/records.db")
+@pytest.fixture
+def there(url: str) -> Iterator[Look]:
+    look = Look(url)
     schema.migrate(look.database)
     yield look
     look.database.close()
@@ -42,7 +42,11 @@ attempts = st.builds(
 plays = st.lists(st.lists(attempts, min_size=1, max_size=3), max_size=5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each play has its own tenant
+)
 @given(play=plays)
 def test_of_each_name_the_dearest_attempt_counts(there: Look, play: list[list[object]]) -> None:
     tenant = uuid4().hex
