@@ -30,6 +30,7 @@ from benchmarks.upstream import Upstream
 QUIET_S = 12.0
 """Longer than the ten seconds between two of Ray's own reports."""
 WARM_S = 3.0
+MIN_TURNS = 2
 
 
 @dataclass
@@ -46,10 +47,17 @@ class Side:
         return proctree.cpu_s(self.roots)
 
     def asked(self, bodies: Bodies, connections: int, seconds: float) -> int:
-        """How many requests it answered."""
+        """How many requests it answered.
+
+        Raises:
+            ToolFailedError: none.
+        """
         body = bodies.chat(unique=not self.contender.cached)
         got = tools.wrk(self.contender.url, self.contender.headers, body, connections, seconds)
-        return int(got["requests"] - got["non2xx"])
+        good = int(got["requests"] - got["non2xx"])
+        if not good:
+            raise tools.ToolFailedError(f"{self.contender.title} answered no request well")
+        return good
 
 
 @contextmanager
@@ -103,12 +111,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scratch.mkdir(parents=True, exist_ok=True)
     table = Table("connections", f"{options.one}, us", f"{options.other}, us", "ratio", "quartiles")
     with (
-        Upstream(scratch) as upstream,
+        Upstream(scratch),
         _side(options.one, scratch) as one,
         _side(options.other, scratch) as other,
     ):
         bodies = Bodies(scratch / "bodies")
-        upstream.counts(reset=True)
         for connections in options.connections:
             costs = compare((one, other), bodies, connections, options.seconds, options.turns)
             table.add_row(str(connections), *_told(costs))
@@ -132,7 +139,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="of each stretch")
     parser.add_argument("--turns", type=int, default=8)
     parser.add_argument("--peers", type=Path, default=cache_folder(), help="where scratch files go")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.turns < MIN_TURNS:
+        parser.error(f"--turns: at least {MIN_TURNS}, for quartiles")
+    return options
 
 
 if __name__ == "__main__":

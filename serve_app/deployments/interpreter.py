@@ -11,8 +11,8 @@ the collector runs for about every second one: 17 % of the requests/s (measured)
 _SWITCH_S = 0.0005
 """How long a thread that wants the interpreter's lock waits before it may demand it. Until then
 each turn of a busy event loop wakes it in vain: at Python's 5 ms a hundred times, 13 microseconds
-of CPU a request for the thread that writes records (measured). And a request does not wait longer
-than this for a thread that works in the background."""
+of CPU a request for the thread that writes records (measured). And a request does not wait much
+longer than this for a thread that runs Python in the background."""
 
 
 def calm() -> None:

@@ -20,8 +20,8 @@ _AMOUNTS: Final = (
 _REQUESTS: Final = tuple(column.name for column in requests.columns)
 _NAMED: Final = WRITTEN.index("is_named")
 _MOST_ROWS: Final = 100
-"""In a statement. Beside a busy event loop two rows cost 15 microseconds of CPU with 100, 40 with
-1,300, which leave nothing of what a processor keeps close by (measured)."""
+"""In a statement. Beside a busy event loop two rows cost 15 microseconds of CPU with 100, and 40
+with 1,300 (measured)."""
 _ONCE: Final = "ON CONFLICT (id) DO NOTHING"
 
 
