@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ __all__ = ["URL", "Connection", "Database", "SQLAlchemyError", "is_of_row"]
 
 _WAIT_S: Final = 5.0
 """For another process that writes the same file; for a server to be reached."""
+_PAUSE_S: Final = 0.01
 _UNTIL: Final = "serve_app.until"
 _OPERATIONS: Final = 100_000
 """Of SQLite's machine, between two looks at the clock: a few milliseconds."""
@@ -101,7 +103,7 @@ def _sqlite(url: URL, limit_s: float) -> Engine:
         connection.isolation_level = None  # we begin transactions ourselves, below
         # WAL: who reads does not wait for who writes. A process that is killed loses nothing that
         # was committed; a machine that loses its power may lose the last commits.
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
 
     @event.listens_for(engine, "begin")
@@ -112,6 +114,24 @@ def _sqlite(url: URL, limit_s: float) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Of several that open a new file at once all but one are refused, without SQLite's own wait.
+
+    Raises:
+        sqlite3.OperationalError: for as long as it would have waited.
+    """
+    until = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def _postgres(url: URL, limit_s: float) -> Engine:
