@@ -7,7 +7,7 @@ import re
 from page_browser import Console, Open
 from page_client import Caller
 from page_gateway import ADMIN_KEY, VIEWER_KEY, Gateway
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 from provider.fixtures import ScriptedProvider
 
 BREAKING = 5
@@ -67,6 +67,19 @@ def test_log_out(open_console: Open) -> None:
     expect(console.page.get_by_label("key")).to_be_visible()
     console.page.reload()
     expect(console.page.get_by_label("key")).to_be_visible()
+
+
+def test_log_out_gives_up_what_is_still_asked(open_console: Open) -> None:
+    console = open_console()
+    page = console.page
+    held: list[Route] = []
+    page.route("**/console/api/backends", held.append)
+    with page.expect_request("**/console/api/backends"):
+        console.log_in(ADMIN_KEY)
+    with page.expect_event("requestfailed") as given_up:
+        page.get_by_role("button", name="Log out").click()
+    assert given_up.value.url.endswith("/console/api/backends")
+    expect(page.get_by_label("key")).to_be_visible()
 
 
 # ------------------------------------------------------------------------------- playground

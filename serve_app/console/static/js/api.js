@@ -9,6 +9,7 @@ export class Problem extends Error {
 }
 
 const told = { csrf: () => "", refused: () => {} };
+let others = new AbortController();
 
 /** Say where the session's token is, and who is told when the gateway no longer knows us. */
 export function introduce({ csrf, refused }) {
@@ -16,7 +17,21 @@ export function introduce({ csrf, refused }) {
 }
 
 /** The answer to a call; one that is not 2xx becomes a `Problem`. */
-export async function call(method, path, { query, body, signal, headers = {} } = {}) {
+export async function call(method, path, { query, body, signal, headers } = {}) {
+  return made(method, path, { query, body, headers, signal: either(signal, others.signal) });
+}
+
+/** A call as the only one: those under way are given up, and none begins before it is answered. */
+export async function alone(method, path, body) {
+  others.abort();
+  try {
+    return await (await made(method, path, { body })).json();
+  } finally {
+    others = new AbortController();
+  }
+}
+
+async function made(method, path, { query, body, signal, headers = {} }) {
   const terms = new URLSearchParams(filled(query)).toString();
   const sent = { accept: "application/json", ...headers };
   if (body !== undefined) sent["content-type"] = "application/json";
@@ -47,6 +62,10 @@ export async function send(method, path, body, query) {
 /** Whether a call was given up by us. */
 export function isAbort(problem) {
   return problem?.name === "AbortError";
+}
+
+function either(signal, other) {
+  return signal ? AbortSignal.any([signal, other]) : other;
 }
 
 async function fetched(path, options) {

@@ -1,7 +1,7 @@
 // Who is logged in, and what the gateway has to offer them.
 
 import Alpine from "../vendor/alpine/alpine-csp.esm.min.js";
-import { get, introduce, send } from "./api.js";
+import { alone, get, introduce, send } from "./api.js";
 
 const NOBODY = { role: null, open: false, login: true, csrf: "", expires_at: 0, version: "" };
 const NOTHING = { models: [], backends: [], features: {}, routes: [], tenants: [], profile: "" };
@@ -24,8 +24,9 @@ export async function enter(key) {
   take(await send("POST", "/console/api/login", { key }));
 }
 
+/** Log out. What the views still ask would be refused from here on. */
 export async function leave() {
-  take(await send("POST", "/console/api/logout", {}));
+  take(await alone("POST", "/console/api/logout", {}));
   Object.assign(overview, NOTHING);
 }
 
