@@ -124,6 +124,8 @@ class Backend(Protocol):
     """Makes answers. Batches of chunks are what arrived together; the first comes at once."""
 
     name: str
+    tells_trace: bool
+    """Whether who answers may be told where the call stands in a trace."""
 
     def run(self, call: Call) -> Batches:
         """Answer one call.

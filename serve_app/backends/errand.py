@@ -58,7 +58,8 @@ class Errand(Struct, frozen=True):
         given_tokens = means.count_tokens(prefix) if prefix else 0
         body = upstream_body(request, candidate, self.prepare, given_tokens)
         tries.begin()
-        trace = tries.trail.child()
+        backend = means.backends[candidate.backend]
+        trace = tries.trail.child() if backend.tells_trace else None
         call = Call(
             backend=candidate.backend,
             model=candidate.model,
@@ -73,7 +74,6 @@ class Errand(Struct, frozen=True):
             priority=self.sender.priority,
             trace=trace,
         )
-        backend = means.backends[candidate.backend]
         vital = self.vital(candidate)
         attempt = Attempt(backend, candidate, call, vital, means.clock, self.rules.max_pause_s)
         if trace is not None and tries.trail.span is not None:

@@ -44,7 +44,7 @@ class Hosted:
         self._limits = Limits(clock)
         self._failed_at = float("-inf")
         self._failed_with = ""
-        self._tells_trace = settings.trace
+        self.tells_trace = settings.trace
         self._client = Client(settings.base_url, settings.timeouts, settings.max_connections)
 
     async def run(self, call: Call) -> AsyncGenerator[list[Chunk], None]:
@@ -121,7 +121,7 @@ class Hosted:
         id_ = call.request_id
         if len(id_) <= MAX_REQUEST_ID and id_.isascii() and id_.isprintable():
             headers["X-Request-Id"] = id_
-        if self._tells_trace and call.trace is not None:
+        if self.tells_trace and call.trace is not None:
             headers.update(call.trace.headers())
         return headers
 

@@ -66,6 +66,8 @@ class Transport(Protocol):
 class LocalVLLM:
     """One local model. At most `max_running` calls run at once; the others wait for a turn."""
 
+    tells_trace = True
+
     def __init__(self, settings: LocalBackend, transport: Transport) -> None:
         self.name = settings.name
         self._limits = settings.timeouts

@@ -18,6 +18,8 @@ _PARENT: Final = re.compile(
 _MAX_PARENT_BYTES: Final = 256
 """Later versions of the format may be longer than the 55 bytes of version 00; not for ever."""
 _MAX_STATE_BYTES: Final = 512
+_NEITHER_ZERO: Final = 1 << 191 | 1 << 63
+"""No id may be zero: of both, the first bit is always set."""
 _SAMPLED: Final = 1
 """The one flag of version 00 that we look at."""
 
@@ -26,6 +28,12 @@ def new_id(bits: int) -> str:
     """A random id in hexadecimal. It has to be unique, not secret: a request that asks the system
     for randomness leaves the processor for it, three times."""
     return f"{random.getrandbits(bits) or 1:0{bits // 4}x}"
+
+
+def new_ids() -> tuple[str, str]:
+    """Ids of a new trace and of its first span, drawn at once."""
+    drawn = f"{random.getrandbits(192) | _NEITHER_ZERO:048x}"
+    return drawn[:32], drawn[32:]
 
 
 class Trace(NamedTuple):

@@ -58,6 +58,8 @@ class _Told(NamedTuple):
 class RemoteBackend:
     """A `Backend` whose work is done by another deployment."""
 
+    tells_trace = True  # The deployment knows whom.
+
     def __init__(self, name: str, wire: Wire) -> None:
         self.name = name
         self._wire = wire

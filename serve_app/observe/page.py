@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from typing import NamedTuple
 
+from serve_app.observe import catalog
 from serve_app.observe.observer import RequestEnd
-
-NO_TIME = -1
-"""In the place of a bucket: nobody measured how long it took."""
 
 Model = tuple[str, str]
 """Backend and model."""
@@ -16,44 +15,111 @@ Answer = tuple[str, str, str]
 """Route, backend, model."""
 Payer = tuple[str, str, str]
 """Backend, model, tenant; the tenant is empty where it is not told apart."""
+Bounds = tuple[float, ...]
+"""Upper bounds of buckets, without the infinite one."""
+
+
+class Spread:
+    """A histogram: how many fell into each bucket, and the last that did."""
+
+    __slots__ = ("_bounds", "counts", "last", "total")
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0
+        """Sum of what was added, as an integer in the metric's own unit."""
+        self.last: dict[int, RequestEnd] = {}
+        """By bucket, where somebody keeps them."""
+
+    def add(self, value: float, amount: int) -> int:
+        """Count a value; gives its bucket.
+
+        Args:
+            value: in the unit of the bounds.
+            amount: what it adds to the sum.
+        """
+        at = bisect_left(self._bounds, value)
+        self.counts[at] += 1
+        self.total += amount
+        return at
+
+
+_ANSWER_S = catalog.GEN_AI_DURATION.buckets
+_FIRST_S = catalog.GEN_AI_FIRST_TOKEN.buckets
+_PACE_S = catalog.GEN_AI_PER_TOKEN.buckets
+_TOKENS = catalog.GEN_AI_TOKENS.buckets
+_LATENCY_S = catalog.REQUEST_SECONDS.buckets
+_STAGE_MS = tuple(bound * 1000 for bound in catalog.STAGE_SECONDS.buckets)
+
+
+class Answers:
+    """Answers of one model."""
+
+    __slots__ = ("first", "given", "output", "pace", "taken")
+
+    def __init__(self) -> None:
+        self.taken = Spread(_ANSWER_S)
+        self.first = Spread(_FIRST_S)
+        self.pace = Spread(_PACE_S)
+        self.given, self.output = Spread(_TOKENS), Spread(_TOKENS)
+
+
+class Outcome:
+    """How often something came out so, and how long it took where somebody measured that."""
+
+    __slots__ = ("timed", "untimed")
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.timed = Spread(bounds)
+        self.untimed = 0
+
+
+class Spent:
+    """Tokens and money."""
+
+    __slots__ = ("cached", "cost", "input", "output")
+
+    def __init__(self) -> None:
+        self.cost = self.input = self.output = self.cached = 0
+
+
+def _requests() -> Spread:
+    return Spread(_LATENCY_S)
+
+
+def _stage() -> Outcome:
+    return Outcome(_STAGE_MS)
+
+
+def _attempt() -> Outcome:
+    return Outcome(_LATENCY_S)
 
 
 class Page:
-    """Keys end in the number of the bucket, where there is one. Sums of times are microseconds."""
+    """Sums of times are microseconds."""
 
     __slots__ = (
-        "answer_last", "answer_us", "answers", "attempt_us", "attempts", "costs", "errors",
-        "findings", "first_us", "firsts", "lookups", "pace_us", "paces", "refused", "request_last",
-        "request_us", "requests", "retries", "saved", "stage_us", "stages", "token_sums", "tokens",
-        "tools", "usages",
+        "answers", "attempts", "errors", "findings", "lookups", "refused", "requests", "retries",
+        "saved", "spent", "stages", "tools",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.requests: defaultdict[tuple[str, int, str, int], int] = defaultdict(int)
-        self.request_us: defaultdict[str, int] = defaultdict(int)
-        self.request_last: dict[tuple[str, int], RequestEnd] = {}
+        self.requests: defaultdict[tuple[str, int, str], Spread] = defaultdict(_requests)
+        """By route, status and tenant: seconds."""
+        self.answers: defaultdict[Answer, Answers] = defaultdict(Answers)
+        self.stages: defaultdict[tuple[str, str], Outcome] = defaultdict(_stage)
+        """By stage and decision: milliseconds."""
+        self.attempts: defaultdict[tuple[str, str, str], Outcome] = defaultdict(_attempt)
+        """By backend, model and outcome: seconds."""
+        self.spent: defaultdict[Payer, Spent] = defaultdict(Spent)
+        self.saved: defaultdict[Model, int] = defaultdict(int)
         self.errors: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.lookups: defaultdict[str, int] = defaultdict(int)
-        self.stages: defaultdict[tuple[str, str, int], int] = defaultdict(int)
-        self.stage_us: defaultdict[str, int] = defaultdict(int)
-        self.attempts: defaultdict[tuple[Model, str, int], int] = defaultdict(int)
-        self.attempt_us: defaultdict[Model, int] = defaultdict(int)
         self.retries: defaultdict[Model, int] = defaultdict(int)
         self.findings: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.tools: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.refused: defaultdict[str, int] = defaultdict(int)
-        self.tokens: defaultdict[tuple[Payer, str], int] = defaultdict(int)
-        self.costs: defaultdict[Payer, int] = defaultdict(int)
-        self.saved: defaultdict[Model, int] = defaultdict(int)
-        self.answers: defaultdict[tuple[Answer, int], int] = defaultdict(int)
-        self.answer_us: defaultdict[Answer, int] = defaultdict(int)
-        self.answer_last: dict[tuple[Answer, int], RequestEnd] = {}
-        self.firsts: defaultdict[tuple[Answer, int], int] = defaultdict(int)
-        self.first_us: defaultdict[Answer, int] = defaultdict(int)
-        self.paces: defaultdict[tuple[Answer, int], int] = defaultdict(int)
-        self.pace_us: defaultdict[Answer, int] = defaultdict(int)
-        self.usages: defaultdict[tuple[Answer, str, int], int] = defaultdict(int)
-        self.token_sums: defaultdict[tuple[Answer, str], int] = defaultdict(int)
 
 
 class Part(NamedTuple):

@@ -1,22 +1,20 @@
-"""Counts what requests came to: plain dictionaries of integers, a few microseconds a request.
+"""Counts what requests came to: plain integers, a few microseconds a request.
 
-One key holds all that is known of one thing (a stage, what it decided, in which bucket its time
-fell). Twice a second the keys become the series of the catalogue: by then many are one.
+One entry holds all that is known of one thing (a stage and what it decided, a model's answers).
+Twice a second the entries become the series of the catalogue.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Any, Final
 
 from serve_app.core.hits import HITS
 from serve_app.core.settlement import Settlement
 from serve_app.core.trail import Note
-from serve_app.observe import catalog
 from serve_app.observe.metric import SECOND
 from serve_app.observe.observer import RequestEnd
-from serve_app.observe.page import NO_TIME, Model, Page
+from serve_app.observe.page import Answers, Model, Page
 
 _LIMITS: Final = frozenset(
     {"rate_limit_exceeded", "budget_exceeded", "limit_too_small", "limits_unavailable"}
@@ -24,12 +22,6 @@ _LIMITS: Final = frozenset(
 _REMARKS: Final = frozenset({"hedged", "skipped"})
 """Notes about attempts that say how none ended."""
 _FAILED: Final = frozenset({"transient", "candidate", "caller", "content", "interrupted"})
-_LATENCY_S: Final = catalog.REQUEST_SECONDS.buckets
-_STAGE_MS: Final = tuple(bound * 1000 for bound in catalog.STAGE_SECONDS.buckets)
-_ANSWER_S: Final = catalog.GEN_AI_DURATION.buckets
-_FIRST_S: Final = catalog.GEN_AI_FIRST_TOKEN.buckets
-_PACE_S: Final = catalog.GEN_AI_PER_TOKEN.buckets
-_TOKENS: Final = catalog.GEN_AI_TOKENS.buckets
 
 
 class Tally:
@@ -45,73 +37,61 @@ class Tally:
         return page
 
     def ended(self, ends: Iterable[RequestEnd]) -> None:
-        page = self._page
+        page, by_tenant = self._page, self.by_tenant
         for end in ends:
             route, seconds = end.route, end.duration_s
-            at = bisect_left(_LATENCY_S, seconds)
-            page.requests[route, end.status, end.tenant if self.by_tenant else "", at] += 1
-            page.request_us[route] += int(seconds * SECOND)
-            page.request_last[route, at] = end
+            spread = page.requests[route, end.status, end.tenant if by_tenant else ""]
+            spread.last[spread.add(seconds, int(seconds * SECOND))] = end
             if end.error:
                 page.errors[route, end.error] += 1
             if end.cache != "none":
                 page.lookups[end.cache] += 1
             if end.model and end.cache not in HITS:
-                _answered(page, end)
+                _answered(page.answers[route, end.backend, end.model], end)
             _walked(page, end.trail.notes)
 
     def settled(self, settled: Iterable[Settlement]) -> None:
         """Tokens and money, as they stand in the ledger."""
-        page = self._page
+        page, by_tenant = self._page, self.by_tenant
         for one in settled:
-            payer = (one.backend, one.model, one.tenant if self.by_tenant else "")
-            if one.cost_micro_usd:
-                page.costs[payer] += one.cost_micro_usd
+            spent = page.spent[one.backend, one.model, one.tenant if by_tenant else ""]
+            spent.cost += one.cost_micro_usd
             if one.saved_micro_usd:
                 page.saved[one.backend, one.model] += one.saved_micro_usd
             if one.cache_level in HITS:
                 continue
-            page.tokens[payer, "input"] += one.prompt_tokens
-            page.tokens[payer, "output"] += one.completion_tokens
-            if one.cached_tokens:
-                page.tokens[payer, "cached"] += one.cached_tokens
+            spent.input += one.prompt_tokens
+            spent.output += one.completion_tokens
+            spent.cached += one.cached_tokens
 
 
-def _answered(page: Page, end: RequestEnd) -> None:
-    of, seconds = (end.route, end.backend, end.model), end.duration_s
-    at = bisect_left(_ANSWER_S, seconds)
-    page.answers[of, at] += 1
-    page.answer_us[of] += int(seconds * SECOND)
-    page.answer_last[of, at] = end
-    given, output = end.prompt_tokens, end.completion_tokens
-    page.usages[of, "input", bisect_left(_TOKENS, given)] += 1
-    page.usages[of, "output", bisect_left(_TOKENS, output)] += 1
-    page.token_sums[of, "input"] += given
-    page.token_sums[of, "output"] += output
+def _answered(answers: Answers, end: RequestEnd) -> None:
+    seconds, output = end.duration_s, end.completion_tokens
+    taken = answers.taken
+    taken.last[taken.add(seconds, int(seconds * SECOND))] = end
+    answers.given.add(end.prompt_tokens, end.prompt_tokens)
+    answers.output.add(output, output)
     first = end.first_content_s
     if first is None:
         return
-    page.firsts[of, bisect_left(_FIRST_S, first)] += 1
-    page.first_us[of] += int(first * SECOND)
+    answers.first.add(first, int(first * SECOND))
     if output > 1:
         pace = (seconds - first) / (output - 1)
-        page.paces[of, bisect_left(_PACE_S, pace)] += 1
-        page.pace_us[of] += int(pace * SECOND)
+        answers.pace.add(pace, int(pace * SECOND))
 
 
 def _walked(page: Page, notes: list[Note]) -> None:
     """Count what the stages of a request decided."""
-    stages, stage_us = page.stages, page.stage_us
+    stages = page.stages
     failed: set[Model] = set()
     for stage, decision, _, facts, took_ms in notes:
         if took_ms > 0:
-            stages[stage, decision, bisect_left(_STAGE_MS, took_ms)] += 1
-            stage_us[stage] += int(took_ms * 1000)
+            stages[stage, decision].timed.add(took_ms, int(took_ms * 1000))
         elif "rule" in facts:
             page.findings[facts["rule"], decision] += facts.get("count", 1)
             continue
         else:
-            stages[stage, decision, NO_TIME] += 1
+            stages[stage, decision].untimed += 1
         if stage == "attempt":
             _tried(page, decision, facts, failed)
         elif stage == "tool":
@@ -125,14 +105,14 @@ def _tried(page: Page, outcome: str, facts: dict[str, Any], failed: set[Model]) 
     Args:
         failed: the models whose calls failed before, for the same request.
     """
-    of = (facts["backend"], facts["model"])
+    backend, model = facts["backend"], facts["model"]
+    attempts = page.attempts[backend, model, outcome]
     if outcome in _REMARKS:
-        page.attempts[of, outcome, NO_TIME] += 1
+        attempts.untimed += 1
         return
     seconds = facts["ms"] / 1000
-    page.attempts[of, outcome, bisect_left(_LATENCY_S, seconds)] += 1
-    page.attempt_us[of] += int(seconds * SECOND)
-    if failed and of in failed:
-        page.retries[of] += 1
+    attempts.timed.add(seconds, int(seconds * SECOND))
+    if failed and (backend, model) in failed:
+        page.retries[backend, model] += 1
     if outcome in _FAILED:
-        failed.add(of)
+        failed.add((backend, model))

@@ -9,7 +9,7 @@ from typing import Final
 from serve_app.observe import catalog
 from serve_app.observe.metric import Metric
 from serve_app.observe.observer import RequestEnd
-from serve_app.observe.page import NO_TIME, Answer, Example, Page, Part
+from serve_app.observe.page import Answer, Example, Outcome, Page, Part, Spread
 
 SUM: Final = "sum"
 INFINITE: Final = "+Inf"
@@ -33,37 +33,38 @@ class Unfolding:
     def parts(self, page: Page) -> Iterator[Part]:
         """Every series that grew. One may come several times."""
         return chain(
-            _requests(page), _stages(page), _attempts(page), _counters(page), self._answers(page)
+            _requests(page),
+            _stages(page),
+            _attempts(page),
+            _counters(page),
+            _spent(page),
+            self._answers(page),
         )
 
     def examples(self, page: Page) -> Examples:
         """A request of each bucket of the latencies."""
         of = catalog.REQUEST_SECONDS
-        for (route, at), end in page.request_last.items():
-            yield of.name, (route,), bound(of, at), _example(end)
+        for (route, _, _), spread in page.requests.items():
+            yield from _shown(of, (route,), spread)
         of = catalog.GEN_AI_DURATION
-        for (answer, at), end in page.answer_last.items():
-            yield of.name, self._named(answer), bound(of, at), _example(end)
+        for answer, answers in page.answers.items():
+            yield from _shown(of, self._named(answer), answers.taken)
 
     def _named(self, answer: Answer) -> tuple[str, str, str]:
         route, backend, model = answer
         return _OPERATIONS.get(route, "chat"), self._providers.get(backend, backend), model
 
     def _answers(self, page: Page) -> Iterator[Part]:
-        for metric, counts, sums in (
-            (catalog.GEN_AI_DURATION, page.answers, page.answer_us),
-            (catalog.GEN_AI_FIRST_TOKEN, page.firsts, page.first_us),
-            (catalog.GEN_AI_PER_TOKEN, page.paces, page.pace_us),
-        ):
-            for (answer, at), n in counts.items():
-                yield Part(metric.name, self._named(answer), bound(metric, at), n)
-            for answer, total in sums.items():
-                yield Part(metric.name, self._named(answer), SUM, total)
-        usage = catalog.GEN_AI_TOKENS
-        for (answer, kind, at), n in page.usages.items():
-            yield Part(usage.name, (*self._named(answer), kind), bound(usage, at), n)
-        for (answer, kind), total in page.token_sums.items():
-            yield Part(usage.name, (*self._named(answer), kind), SUM, total)
+        for answer, answers in page.answers.items():
+            named = self._named(answer)
+            for metric, values, spread in (
+                (catalog.GEN_AI_DURATION, named, answers.taken),
+                (catalog.GEN_AI_FIRST_TOKEN, named, answers.first),
+                (catalog.GEN_AI_PER_TOKEN, named, answers.pace),
+                (catalog.GEN_AI_TOKENS, (*named, "input"), answers.given),
+                (catalog.GEN_AI_TOKENS, (*named, "output"), answers.output),
+            ):
+                yield from _spread(metric, values, spread)
 
 
 def bound(metric: Metric, at: int) -> str:
@@ -71,33 +72,41 @@ def bound(metric: Metric, at: int) -> str:
     return str(metric.buckets[at]) if at < len(metric.buckets) else INFINITE
 
 
+def _spread(metric: Metric, values: tuple[str, ...], spread: Spread) -> Iterator[Part]:
+    """A histogram, where anything fell into it."""
+    for at, n in enumerate(spread.counts):
+        if n:
+            yield Part(metric.name, values, bound(metric, at), n)
+    if any(spread.counts):
+        yield Part(metric.name, values, SUM, spread.total)
+
+
+def _shown(metric: Metric, values: tuple[str, ...], spread: Spread) -> Examples:
+    for at, end in spread.last.items():
+        yield metric.name, values, bound(metric, at), _example(end)
+
+
 def _requests(page: Page) -> Iterator[Part]:
     requests, seconds = catalog.REQUESTS.name, catalog.REQUEST_SECONDS
-    for (route, status, tenant, at), n in page.requests.items():
-        yield Part(requests, _with(tenant, route, str(status)), "", n)
-        yield Part(seconds.name, (route,), bound(seconds, at), n)
-    for route, total in page.request_us.items():
-        yield Part(seconds.name, (route,), SUM, total)
+    for (route, status, tenant), spread in page.requests.items():
+        yield Part(requests, _with(tenant, route, str(status)), "", sum(spread.counts))
+        yield from _spread(seconds, (route,), spread)
 
 
 def _stages(page: Page) -> Iterator[Part]:
-    decisions, seconds = catalog.STAGE_DECISIONS.name, catalog.STAGE_SECONDS
-    for (stage, decision, at), n in page.stages.items():
-        yield Part(decisions, (stage, decision), "", n)
-        if at != NO_TIME:
-            yield Part(seconds.name, (stage,), bound(seconds, at), n)
-    for stage, total in page.stage_us.items():
-        yield Part(seconds.name, (stage,), SUM, total)
+    for (stage, decision), outcome in page.stages.items():
+        yield Part(catalog.STAGE_DECISIONS.name, (stage, decision), "", _count(outcome))
+        yield from _spread(catalog.STAGE_SECONDS, (stage,), outcome.timed)
 
 
 def _attempts(page: Page) -> Iterator[Part]:
-    attempts, seconds = catalog.ATTEMPTS.name, catalog.ATTEMPT_SECONDS
-    for (of, outcome, at), n in page.attempts.items():
-        yield Part(attempts, (*of, outcome), "", n)
-        if at != NO_TIME:
-            yield Part(seconds.name, of, bound(seconds, at), n)
-    for of, total in page.attempt_us.items():
-        yield Part(seconds.name, of, SUM, total)
+    for attempt, outcome in page.attempts.items():
+        yield Part(catalog.ATTEMPTS.name, attempt, "", _count(outcome))
+        yield from _spread(catalog.ATTEMPT_SECONDS, attempt[:2], outcome.timed)
+
+
+def _count(outcome: Outcome) -> int:
+    return sum(outcome.timed.counts) + outcome.untimed
 
 
 def _counters(page: Page) -> Iterator[Part]:
@@ -116,10 +125,15 @@ def _counters(page: Page) -> Iterator[Part]:
     ):
         for value, n in single.items():
             yield Part(metric.name, (value,), "", n)
-    for (backend, model, tenant), cost in page.costs.items():
-        yield Part(catalog.COST.name, _with(tenant, backend, model), "", cost)
-    for ((backend, model, tenant), direction), n in page.tokens.items():
-        yield Part(catalog.TOKENS.name, _with(tenant, backend, model, direction), "", n)
+
+
+def _spent(page: Page) -> Iterator[Part]:
+    for (backend, model, tenant), spent in page.spent.items():
+        if spent.cost:
+            yield Part(catalog.COST.name, _with(tenant, backend, model), "", spent.cost)
+        for direction in ("input", "output", "cached"):
+            if n := getattr(spent, direction):
+                yield Part(catalog.TOKENS.name, _with(tenant, backend, model, direction), "", n)
 
 
 def _with(tenant: str, *values: str) -> tuple[str, ...]:

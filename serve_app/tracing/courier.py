@@ -19,7 +19,9 @@ logger = logging.getLogger(__name__)
 
 _BATCH: Final = 200
 """Requests sent together: about 1500 spans."""
-_GATHER_S: Final = 0.5
+_LOOK_S: Final = 0.5
+_GATHER_S: Final = 2.0
+"""What a request to the collector costs by itself is more than ten requests' spans."""
 _COMPLAIN_EVERY_S: Final = 60.0
 
 
@@ -86,8 +88,11 @@ class Courier:
             self._otlp = self._opened()
         except Exception:
             logger.exception("requests are not traced: OpenTelemetry cannot be used")
-        while not self._closing.wait(_GATHER_S):
-            self._send_all()
+        sent_at = time.monotonic()
+        while not self._closing.wait(_LOOK_S):
+            if len(self._ends) >= _BATCH or time.monotonic() - sent_at >= _GATHER_S:
+                self._send_all()
+                sent_at = time.monotonic()
         self._send_all()
 
     def _send_all(self) -> None:

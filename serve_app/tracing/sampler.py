@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serve_app.config.tracing_policy import TracingPolicy
-from serve_app.core.trace import Trace, new_id
+from serve_app.core.trace import Trace, new_id, new_ids
 from serve_app.core.trail import Trail
 from serve_app.observe.observer import RequestEnd
 
@@ -25,15 +25,14 @@ class Sampler:
 
     def begin(self, trail: Trail) -> None:
         """Give a request its place: in its caller's trace, or in a new one."""
-        span_id, caller = new_id(64), trail.trace
-        if caller is None:
-            trace_id = new_id(128)
+        if (caller := trail.trace) is None:
+            trace_id, span_id = new_ids()
             trail.span = Trace(trace_id, span_id, self._drawn(trace_id))
             return
         trace_id, _, sampled, state = caller
         if not self._policy.follow_callers:
             sampled = self._drawn(trace_id)
-        trail.span = Trace(trace_id, span_id, sampled, state)
+        trail.span = Trace(trace_id, new_id(64), sampled, state)
 
     def _drawn(self, trace_id: str) -> bool:
         return int(trace_id[16:], 16) < self._below

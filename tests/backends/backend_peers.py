@@ -113,6 +113,8 @@ def hangs(after: Iterable[Chunk] = ()) -> Act:
 class Peer:
     """A backend that acts."""
 
+    tells_trace = True
+
     def __init__(self, name: str, *acts: Act) -> None:
         self.name = name
         self.calls: list[Call] = []

@@ -121,11 +121,13 @@ async def test_chunks_that_came_together_are_one_batch(hosted: Hosted) -> None:
 
 
 async def test_connections_are_used_again(hosted: Hosted, provider: ScriptedProvider) -> None:
-    for stream in (False, True, True, False):
+    for stream in (False, True, True, False) * 5:
         await run(hosted, "ok", stream=stream)
-    await fail(hosted, "status-503")
-    await run(hosted, "ok")
-    assert len({entry["connection"] for entry in provider.log()}) == 1
+        await fail(hosted, "status-503")
+    calls = provider.log()
+    assert len(calls) == 40
+    # A stream's last bytes may come after the next call has begun, on a busy machine.
+    assert len({entry["connection"] for entry in calls}) <= 5
 
 
 async def test_a_message_that_does_not_end_costs_its_connection_only(

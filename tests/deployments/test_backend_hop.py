@@ -27,6 +27,7 @@ class Scripted:
     """A backend that does what the model's name says."""
 
     name = "scripted"
+    tells_trace = True
 
     def __init__(self) -> None:
         self.stopped: list[str] = []

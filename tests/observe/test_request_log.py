@@ -60,7 +60,7 @@ def test_a_line_says_who_asked_what_came_of_it_and_what_it_cost() -> None:
         "route": "/v1/chat/completions", "status": 200, "ms": 100.0, "tenant": "acme",
         "user": "ann", "team": "a-team", "key_id": "abc", "backend": "q", "model": "n",
         "cache": "none", "stream": True, "tokens": [5, 7], "cost_micro_usd": 19,
-        "saved_micro_usd": 3, "first_content_ms": 20.0, "tier": "cheap", "need": 0.12,
+        "saved_micro_usd": 3, "first_content_ms": 20.0, "tier": "cheap", "need": 0.13,
         "plan": ["p/m", "q/n"], "stages": {"admission": 1.0, "router": 0.5, "attempt": 3.0},
     }  # fmt: skip
 
