@@ -31,6 +31,8 @@ from serve_app.wire import openai, reply
 
 ROUND_S = 0.05
 CHUNKS_A_PACKET = 10
+_NO_REDIS = {"SERVE_APP_REDIS_URL": "redis://127.0.0.1:9"}
+"""Nobody calls there."""
 
 Call = Callable[[], object]
 AsyncCall = Callable[[], Awaitable[object]]
@@ -167,7 +169,7 @@ async def _seconds(case: Case, loops: int) -> float:
 
 
 async def cases() -> list[Case]:
-    maker, policy = Maker(_args(), {}), _policy()
+    maker, policy = Maker(_args(), _NO_REDIS), _policy()
     return [*_wire(), *await _cache(maker, policy), *_stages(maker, policy), *_answers()]
 
 
