@@ -73,7 +73,7 @@ def test_log_out_gives_up_what_is_still_asked(open_console: Open) -> None:
     console = open_console()
     page = console.page
     held: list[Route] = []
-    page.route("**/console/api/backends", held.append)
+    page.route("**/console/api/backends", lambda route: held.append(route))
     with page.expect_request("**/console/api/backends"):
         console.log_in(ADMIN_KEY)
     with page.expect_event("requestfailed") as given_up:
