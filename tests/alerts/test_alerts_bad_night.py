@@ -272,7 +272,6 @@ async def spend_again(night: Night) -> None:
         assert await night.ask(http, SPENDER) == 200
 
 
-@pytest.mark.waits
 @pytest.mark.timeout(900)
 async def test_each_is_told_once_and_that_it_is_over_once(night: Night) -> None:
     async with asyncio.TaskGroup() as group:
