@@ -148,11 +148,10 @@ def _line(end: RequestEnd, level: LogLevel) -> Line:
     )
     if end.first_content_s is not None:
         line.first_content_ms = _hundredths(end.first_content_s * 1000)
-    notes = list(trail.notes)
-    _tell_stages(line, notes)
+    _tell_stages(line, trail.notes)
     if level == "debug":
         line.session = end.session
-        line.notes = [shown(note, COMPLAINTS) for note in notes]
+        line.notes = [shown(note, COMPLAINTS) for note in trail.notes]
     return line
 
 
@@ -166,17 +165,20 @@ def _tell_stages(line: Line, notes: list[Note]) -> None:
     stages: dict[str, float] = {}
     attempts: list[Note] = []
     for note in notes:
-        if note.took_ms:
-            stages[note.stage] = stages.get(note.stage, 0.0) + note.took_ms
-        if note.stage == "attempt":
+        stage, decision, _, facts, took_ms = note
+        if took_ms:
+            stages[stage] = stages.get(stage, 0.0) + took_ms
+        if stage == "attempt":
             attempts.append(note)
-        elif note.stage == "router":
-            plan = note.facts["plan"]
-            line.tier, line.need = note.decision, _hundredths(plan.need)
+        elif stage == "router":
+            plan = facts["plan"]
+            line.tier, line.need = decision, _hundredths(plan.need)
             line.plan = [f"{one.backend}/{one.model}" for one in plan.candidates]
-        elif note.stage == "tool":
+        elif stage == "tool":
             line.tools = [*line.tools, _tool(note)]
-    line.stages = {stage: _hundredths(ms) for stage, ms in stages.items()}
+    for stage, ms in stages.items():
+        stages[stage] = _hundredths(ms)
+    line.stages = stages
     if len(attempts) > 1 or line.error:
         line.attempts = [_attempt(note) for note in attempts]
 
