@@ -20,6 +20,7 @@ from rich.table import Table
 from benchmarks.places import REPOSITORY
 from serve_app.config.policy import FilterPolicy
 from serve_app.core.screening import Tail, Texts
+from serve_app.deployments import interpreter
 from serve_app.filters.chain import FilterStage
 from serve_app.filters.pii.finder import PiiFinder
 from serve_app.filters.secrets.finder import SecretsFinder
@@ -172,6 +173,7 @@ def loop_ms() -> str:
 
 def main() -> None:
     """Print the tables."""
+    interpreter.calm()  # as in a replica
     console = Console()
     console.print(found())
     console.print(cost())

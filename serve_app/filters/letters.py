@@ -22,6 +22,8 @@ BREAK = "\x00"
 """Stands for a character that ends whatever it is in; folded text has it from nowhere else."""
 
 _MOST_KEPT = 1 << 16
+_AT_ONCE = 1 << 14
+"""Characters, half a millisecond: for so long a thread keeps the interpreter's lock."""
 _WIDE_SPACE = re.compile(rf"\s{{{GAP + 1}}}")
 _IS_HAN = re.compile(f"[{HAN}]")
 _HAN_RANGES = (range(0x3400, 0xA000), range(0x20000, 0x323B0))
@@ -77,7 +79,9 @@ def _plain_text(sent: str) -> tuple[str, int]:
     if sent.isascii():
         text = plain_letters(sent)
         return text, len(sent) - len(text)
-    parts = list(map(_PLAIN.__getitem__, sent))
+    parts: list[str] = []
+    for begin in range(0, len(sent), _AT_ONCE):
+        parts += map(_PLAIN.__getitem__, sent[begin : begin + _AT_ONCE])
     return "".join(parts), parts.count("")
 
 
