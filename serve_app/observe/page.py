@@ -54,7 +54,8 @@ _STAGE_MS = tuple(bound * 1000 for bound in catalog.STAGE_SECONDS.buckets)
 
 
 class Answers:
-    """Answers of one model."""
+    """Answers of one model: seconds they took, until the first content, and for each token after
+    it; tokens that were given and put out."""
 
     __slots__ = ("first", "given", "output", "pace", "taken")
 
