@@ -28,7 +28,7 @@ class Spread:
         self._bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0
-        """Sum of what was added, as an integer in the metric's own unit."""
+        """Sum of what was added: microseconds, or tokens."""
         self.last: dict[int, RequestEnd] = {}
         """By bucket, where somebody keeps them."""
 

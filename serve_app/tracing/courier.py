@@ -21,7 +21,7 @@ _BATCH: Final = 200
 """Requests sent together: about 1500 spans."""
 _LOOK_S: Final = 0.5
 _GATHER_S: Final = 2.0
-"""What a request to the collector costs by itself is more than ten requests' spans."""
+"""A request to the collector costs by itself what the spans of three requests do (measured)."""
 _COMPLAIN_EVERY_S: Final = 60.0
 
 
