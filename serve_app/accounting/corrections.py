@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from serve_app.core.limits import Lease, Scope
 
@@ -31,7 +31,7 @@ class Correction(Struct):
 
     def change(self) -> list[object]:
         """As the script takes it."""
-        return [self.scope.packed, self.input, self.output, self.cost_micro_usd, self.holds]
+        return [Raw(self.scope.packed), self.input, self.output, self.cost_micro_usd, self.holds]
 
 
 def corrections(leases: Sequence[Lease]) -> list[Correction]:

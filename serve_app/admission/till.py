@@ -1,8 +1,4 @@
-"""The till: what requests need is reserved, all of it or nothing, in one call for many requests.
-
-While one call is on its way, what comes meanwhile waits for the next: a lone request goes at
-once, and under load a round trip serves dozens.
-"""
+"""The till: what requests need is reserved, all of it or nothing, many requests in one call."""
 
 from __future__ import annotations
 
@@ -10,21 +6,17 @@ import asyncio
 import contextvars
 import logging
 import secrets
-from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from msgspec import Struct
 
+from serve_app.admission.sheet import Sheet, figures
 from serve_app.core.clock import Clock
 from serve_app.core.limits import Lease, Need, Scope, Used
-from serve_app.store.client import Argument, Call, Store, StoreUnavailable
+from serve_app.store.client import Call, Store, StoreUnavailable
+from serve_app.store.trips import TRIP, Trips
 
 log = logging.getLogger(__name__)
-
-_TRIP_CALLS = 64
-"""In one round trip: a few milliseconds of Redis's time."""
-_FIGURES = len(Used.__struct_fields__)
 
 
 class Refusal(Struct, frozen=True):
@@ -38,19 +30,19 @@ class Refusal(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """Of one reservation: a lease, or why there is none; and what each scope has used by now."""
+    """Of one reservation: a lease, or why there is none; and what each scope has used by now,
+    those included that were asked for at the same moment."""
 
     lease: Lease | None
     used: tuple[Used, ...]
     refusal: Refusal | None = None
 
 
-class _Waiting(Struct):
+class _Asked(Struct):
     tenant: str
     scopes: tuple[Scope, ...]
     need: Need
     name: str
-    outcome: asyncio.Future[Outcome | StoreUnavailable]
 
 
 class Till:
@@ -70,26 +62,22 @@ class Till:
         self._settle = settle
         self._writer = secrets.token_hex(6)
         self._number = 0
-        self._waiting: deque[_Waiting] = deque()
-        self._called = asyncio.Event()
         self._open: dict[str, tuple[Lease, float]] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._trips: Trips[_Asked, Outcome] = Trips("reservations", self._carry, _give_back)
+        self._renewing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to work; call it in the running loop."""
-        if not self._tasks:
+        """Begin to renew leases; call it in the running loop."""
+        if self._renewing is None:
             loop, own = asyncio.get_running_loop(), contextvars.Context()
-            self._tasks = [
-                loop.create_task(self._run(), name="till", context=own),
-                loop.create_task(self._keep_alive(), name="leases", context=own),
-            ]
+            self._renewing = loop.create_task(self._keep_alive(), name="leases", context=own)
 
     async def close(self) -> None:
-        for task in self._tasks:
+        await self._trips.close()
+        task, self._renewing = self._renewing, None
+        if task is not None:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        self._tasks = []
+            await asyncio.wait([task])
 
     @property
     def open_leases(self) -> int:
@@ -101,14 +89,7 @@ class Till:
         Raises:
             StoreUnavailable: it is unknown whether it was charged; if it was, its lease ends.
         """
-        outcome: asyncio.Future[Outcome | StoreUnavailable]
-        outcome = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(tenant, scopes, need, self._named(), outcome))
-        self._called.set()
-        found = await outcome
-        if isinstance(found, StoreUnavailable):
-            raise StoreUnavailable(found.reason)
-        return found
+        return await self._trips.ask(_Asked(tenant, scopes, need, self._named()))
 
     async def look(self, scopes: Sequence[Scope]) -> list[Used]:
         """What scopes of one owner have used by now.
@@ -118,8 +99,9 @@ class Till:
         """
         if not scopes:
             return []
-        args: list[Argument] = ["look", *(scope.packed for scope in scopes)]
-        return list(_figures((await self._store.script("ledger", _keys(scopes), args)).split()))
+        sheet = Sheet()
+        sheet.places(scopes)
+        return figures(await self._store.script("ledger", *sheet.look()))
 
     def lend(self, tenant: str, scopes: tuple[Scope, ...], need: Need) -> Lease:
         """A lease that Redis does not know of; what is used is charged when it is over."""
@@ -133,59 +115,37 @@ class Till:
         self._open.pop(lease.name, None)
         self._settle(lease)
 
-    async def _run(self) -> None:
-        while True:
-            await self._called.wait()
-            self._called.clear()
-            while self._waiting:
-                count = min(len(self._waiting), _TRIP_CALLS)
-                trip = [self._waiting.popleft() for _ in range(count)]
-                try:
-                    await self._send(trip)
-                except asyncio.CancelledError:
-                    for one in trip:
-                        one.outcome.cancel()
-                    raise
-                except Exception as error:  # the till must go on, and the mistake be seen
-                    log.exception("reservations failed")
-                    _tell(trip, [StoreUnavailable(type(error).__name__)] * len(trip))
+    async def _carry(self, trip: list[_Asked]) -> list[Outcome | StoreUnavailable]:
+        """A call for each tenant, whose books lie together: what its requests share, such as the
+        limits of the tenant itself, is read and written once for all of them."""
+        sheets: dict[str, list[Sheet]] = {}
+        places: list[tuple[Sheet, int]] = []
+        for one in trip:
+            of_tenant = sheets.setdefault(one.tenant, [Sheet()])
+            if not of_tenant[-1].takes(one.scopes):
+                of_tenant.append(Sheet())
+            place = of_tenant[-1].add(one.name, one.need, one.scopes)
+            places.append((of_tenant[-1], place))
+        every = [sheet for some in sheets.values() for sheet in some]
+        calls = [sheet.reserve(self._lease_ms) for sheet in every]
+        for sheet, reply in zip(every, await self._store.scripts("ledger", calls), strict=True):
+            sheet.read(reply)
+        return [
+            self._outcome(one, sheet, place)
+            for one, (sheet, place) in zip(trip, places, strict=True)
+        ]
 
-    async def _send(self, trip: list[_Waiting]) -> None:
-        trip = [one for one in trip if not one.outcome.done()]
-        try:
-            replies = await self._store.scripts("ledger", [self._call(one) for one in trip])
-        except StoreUnavailable as error:
-            replies = [error] * len(trip)
-        _tell(
-            trip,
-            [
-                reply if isinstance(reply, StoreUnavailable) else self._read(one, reply)
-                for one, reply in zip(trip, replies, strict=True)
-            ],
-        )
-
-    def _call(self, one: _Waiting) -> Call:
-        need = one.need
-        args: list[Argument] = ["reserve", one.name, self._lease_ms]
-        args += [need.input, need.output, need.cost_micro_usd]
-        args += [scope.packed for scope in one.scopes]
-        return _keys(one.scopes), args
-
-    def _read(self, one: _Waiting, reply: bytes) -> Outcome:
-        number, limit, wait_us, *figures = reply.split()
-        used = tuple(_figures(figures))
-        if (place := int(number)) == 0:
-            lease = Lease(one.name, one.tenant, one.scopes, one.need, self._over)
-            if any(scope.allowance.has_holds for scope in one.scopes):
-                self._open[lease.name] = (lease, self._clock.monotonic())
-            if one.outcome.done():  # whoever asked is gone
-                lease.done()
-            return Outcome(lease, used)
-        wait = int(wait_us)
-        refusal = Refusal(
-            one.scopes[place - 1], limit.decode(), None if wait < 0 else wait / 1_000_000
-        )
-        return Outcome(None, used, refusal)
+    def _outcome(self, one: _Asked, sheet: Sheet, place: int) -> Outcome | StoreUnavailable:
+        if sheet.failure is not None:
+            return sheet.failure
+        (number, limit, wait_us), used = sheet.outcome(place)
+        if number:
+            wait_s = None if wait_us < 0 else wait_us / 1_000_000
+            return Outcome(None, used, Refusal(one.scopes[number - 1], limit, wait_s))
+        lease = Lease(one.name, one.tenant, one.scopes, one.need, self._over)
+        if any(scope.allowance.has_holds for scope in one.scopes):
+            self._open[lease.name] = (lease, self._clock.monotonic())
+        return Outcome(lease, used)
 
     async def _keep_alive(self) -> None:
         """Renew the leases of requests that take long."""
@@ -210,20 +170,11 @@ class Till:
         calls: list[Call] = [
             ([key], ["renew", self._lease_ms, len(some), *some]) for key, some in holds.items()
         ]
-        for start in range(0, len(calls), _TRIP_CALLS):
-            await self._store.scripts("ledger", calls[start : start + _TRIP_CALLS])
+        for start in range(0, len(calls), TRIP):
+            await self._store.scripts("ledger", calls[start : start + TRIP])
 
 
-def _keys(scopes: Sequence[Scope]) -> list[str]:
-    return [key for scope in scopes for key in (scope.state, scope.holds)]
-
-
-def _figures(figures: list[bytes]) -> list[Used]:
-    numbers = list(map(int, figures))
-    return [Used(*numbers[i : i + _FIGURES]) for i in range(0, len(numbers), _FIGURES)]
-
-
-def _tell(trip: Sequence[_Waiting], found: Sequence[Outcome | StoreUnavailable]) -> None:
-    for one, outcome in zip(trip, found, strict=True):
-        with suppress(asyncio.InvalidStateError):
-            one.outcome.set_result(outcome)
+def _give_back(outcome: Outcome) -> None:
+    """Whoever asked has gone."""
+    if outcome.lease is not None:
+        outcome.lease.done()

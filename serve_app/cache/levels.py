@@ -38,6 +38,11 @@ class Levels:
         self._clock = clock
         self._max_entry_bytes = max_entry_bytes
 
+    async def close(self) -> None:
+        """Give up what is being looked for."""
+        if self._shared is not None:
+            await self._shared.close()
+
     async def find(self, batch: Sequence[Lookup]) -> list[Found]:
         """See `Cache.lookup`; without likeness."""
         found = [self._near(item) for item in batch]

@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final
 
 from serve_app.cache.barred import Barred
@@ -16,6 +17,7 @@ from serve_app.core.clock import Clock
 from serve_app.core.kept import Entry, Fill, Found, Lookup
 from serve_app.store import keys
 from serve_app.store.client import Call, Command, Store, StoreUnavailable
+from serve_app.store.trips import Trips
 
 LEASE_MS: Final = 3000
 """Life of a flight's lease; the flight renews it."""
@@ -31,7 +33,8 @@ log = logging.getLogger(__name__)
 
 
 class Shared:
-    """Answers in Redis by tenant and fingerprint. Every call is one round trip, seldom two.
+    """Answers in Redis by tenant and fingerprint. Every call is one round trip, seldom two; lookups
+    of one moment share theirs.
 
     Args:
         store: the Redis.
@@ -56,11 +59,16 @@ class Shared:
         self._clock = clock
         self._rng = rng
         self._barred = barred
+        self._lookups: Trips[Sequence[Lookup], list[Any]] = Trips("cache lookups", self._carry)
+
+    async def close(self) -> None:
+        """Give up what is being looked for."""
+        await self._lookups.close()
 
     async def seek(self, batch: Sequence[Lookup]) -> list[Found]:
         """The entry for each lookup. Where there is none that may be served, its holder tries to
         take the flight's lease; `leads` says whether it did."""
-        values = await self._values(batch)
+        values = await self._lookups.ask(batch)
         found: list[Found] = []
         useless: list[Command] = []
         late: list[int] = []
@@ -92,28 +100,13 @@ class Shared:
         if calls:
             await self._store.scripts("fill", calls)
 
-    async def _values(self, batch: Sequence[Lookup]) -> list[Any]:
+    async def _carry(self, batches: list[Sequence[Lookup]]) -> list[list[Any]]:
         """For each lookup: a value, None, or whether it took the lease as 1 or 0."""
-        claiming = [item for item in batch if item.holder]
-        if len(claiming) == len(batch):
-            return await self._take(batch)
-        if not claiming:
-            return await self._get(batch)
-        looking = [item for item in batch if not item.holder]
-        took, got = await asyncio.gather(self._take(claiming), self._get(looking))
-        taken, gotten = iter(took), iter(got)
-        return [next(taken) if item.holder else next(gotten) for item in batch]
-
-    async def _take(self, batch: Sequence[Lookup]) -> list[Any]:
-        calls: list[Call] = [(_names(item), (item.holder, LEASE_MS)) for item in batch]
-        return await self._store.scripts("seek", calls)
-
-    async def _get(self, batch: Sequence[Lookup]) -> list[Any]:
-        """Keys of several tenants lie in several slots, where MGET may not go."""
-        names = [keys.cache_entry(item.tenant, item.fingerprint) for item in batch]
-        if len({item.tenant for item in batch}) == 1:
-            return list(await self._store.get_many(names))
-        return await self._store.pipeline([("GET", name) for name in names])
+        calls: list[Call] = [
+            (_names(item), (item.holder, LEASE_MS)) for batch in batches for item in batch
+        ]
+        replies = iter(await self._store.scripts("seek", calls))
+        return [list(islice(replies, len(batch))) for batch in batches]
 
     async def _judged(self, item: Lookup, value: bytes) -> tuple[Entry | None, bool]:
         """The entry if it may be served, and whether it never may again."""

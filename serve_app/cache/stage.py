@@ -95,6 +95,7 @@ class CacheStage:
             await self._hot.close()
         if self._purges is not None:
             await self._purges.close()
+        await self._levels.close()
 
     def reconfigure(self, policy: CachePolicy) -> None:
         """Use another policy from the next call on."""

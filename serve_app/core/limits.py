@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, msgpack
 
 _MINUTES_S = 1200
 """A scope without budgets is forgotten when the deepest debt would be paid."""
@@ -41,14 +41,14 @@ class Allowance(Struct, frozen=True):
     def has_holds(self) -> bool:
         return self.has_money or self.parallel > 0
 
-    def packed(self) -> str:
-        """As the script reads it."""
+    def packed(self) -> bytes:
+        """As the script reads it: a list, in MessagePack."""
         ttl_s = 0 if self.total >= 0 else _BUDGET_S if self.has_money else _MINUTES_S
         numbers = (
             self.requests, self.input, self.output, self.tokens, self.parallel,
             self.day, self.week, self.month, self.total, ttl_s,
         )  # fmt: skip
-        return ",".join(map(str, numbers))
+        return msgpack.encode(numbers)
 
 
 class Scope(Struct, frozen=True):
@@ -60,7 +60,7 @@ class Scope(Struct, frozen=True):
     """Key of what it used, in Redis."""
     holds: str
     allowance: Allowance
-    packed: str
+    packed: bytes
     """`allowance.packed()`, worked out once."""
     who: str = ""
     """Whom it holds for: `tenant=acme,user=ann`."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
+from msgspec.structs import astuple
 from redis import Redis
 
 from serve_app.accounting.bill import Bill
@@ -16,6 +17,7 @@ from serve_app.accounting.ledger import Ledger
 from serve_app.accounting.page import Batch, Page
 from serve_app.accounting.posting import posted
 from serve_app.accounting.totals import METRICS, Settlement, Sums, read_back
+from serve_app.admission.sheet import Sheet, figures
 from serve_app.core.clock import FakeClock
 from serve_app.core.limits import Allowance, Lease, Need, Scope
 from serve_app.store import keys
@@ -107,16 +109,18 @@ class Books:
         )
         self.number = 0
 
-    def call(self, used: list[str], args: list[object]) -> bytes:
+    def call(self, used: Sequence[str], args: Sequence[object]) -> bytes:
         return self.run(keys=used, args=args)  # type: ignore[no-any-return]
 
     def bill(self, name: str, parts: list[Settlement]) -> Bill:
         self.number += 1
         lease = Lease(f"l{self.number}", self.tenant, (self.scope,), NEED, lambda _: None)
         lease.once = name
-        args = ["reserve", lease.name, 30_000, NEED.input, NEED.output, NEED.cost_micro_usd]
-        reply = self.call([self.scope.state, self.scope.holds], [*args, self.scope.packed])
-        assert reply.startswith(b"0 "), reply
+        sheet = Sheet()
+        sheet.add(lease.name, NEED, lease.scopes)
+        reply = self.call(*sheet.reserve(30_000))
+        sheet.read(reply)
+        assert sheet.outcome(0)[0][0] == 0, reply
         bill = Bill(lease, {})
         for part in parts:
             bill.add((self.tenant, DAY, part.user, part.model, part.key_id), part)
@@ -135,8 +139,10 @@ class Books:
 
     def figures(self) -> list[int]:
         """Requests, input, output, tokens, running, held, day, week, month, total."""
-        reply = self.call([self.scope.state, self.scope.holds], ["look", self.scope.packed])
-        return list(map(int, reply.split()))
+        sheet = Sheet()
+        sheet.places([self.scope])
+        [used] = figures(self.call(*sheet.look()))
+        return list(astuple(used))
 
 
 NEED = Need(40, 40, 90)

@@ -53,9 +53,7 @@ local function until_next(period)
 end
 
 -- A scope: its limits, and what it has used, brought up to now.
-local function open(state, holds, packed)
-  local limit = {}
-  for number in string.gmatch(packed, '[^,]+') do limit[#limit + 1] = tonumber(number) end
+local function open(state, holds, limit)
   local s = {
     state = state, holds = holds, changed = false,
     rate = {limit[1], limit[2], limit[3], limit[4]}, parallel = limit[5],
@@ -100,13 +98,30 @@ local function save(s)
 end
 
 -- Tokens used in each bucket, running, held, then what was spent in each period.
-local function tell(s, reply)
-  for i = 1, 4 do reply[#reply + 1] = string.format('%.0f', math.ceil(s.used[i] / TOKEN)) end
-  reply[#reply + 1] = string.format('%.0f', s.running)
-  reply[#reply + 1] = string.format('%.0f', s.held)
-  for _, period in ipairs(PERIODS) do
-    reply[#reply + 1] = string.format('%.0f', s.spent[period])
+local function tell(s)
+  local used, spent = s.used, s.spent
+  return {
+    math.ceil(used[1] / TOKEN), math.ceil(used[2] / TOKEN), math.ceil(used[3] / TOKEN),
+    math.ceil(used[4] / TOKEN), s.running, s.held, spent.day, spent.week, spent.month, spent.total}
+end
+
+-- The scopes of KEYS (state and holds of each), with their limits.
+local function open_all(limits)
+  local scopes = {}
+  for number, limit in ipairs(limits) do
+    scopes[number] = open(KEYS[2 * number - 1], KEYS[2 * number], limit)
   end
+  return scopes
+end
+
+-- Saves them, and says what each has used.
+local function close_all(scopes)
+  local figures = {}
+  for number, s in ipairs(scopes) do
+    if s.changed then save(s) end
+    figures[number] = tell(s)
+  end
+  return figures
 end
 
 -- What of a scope is in the way of a request: its name, and microseconds until trying again.
@@ -135,52 +150,57 @@ local function obstacle(s, need, cost)
   return name, wait
 end
 
--- reserve: KEYS state and holds of each scope; ARGV lease, its milliseconds, input tokens, output
--- tokens, cost, then the limits of each scope. All scopes are charged or none. Replies with one
--- string: the number of the scope that refused (0: none), by what, microseconds to wait (-1: for
--- ever), then of each scope what `tell` says.
-local function reserve()
-  local lease, lease_ms = ARGV[2], tonumber(ARGV[3])
-  local input, output, cost = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-  local need = {1, input, output, input + output}
-  local scopes, refused, by, wait = {}, 0, '-', 0
-  for i = 1, #KEYS, 2 do
-    local number = (i + 1) / 2
-    local s = open(KEYS[i], KEYS[i + 1], ARGV[6 + number])
-    local name, longer = obstacle(s, need, cost)
+-- The scopes of a request by their numbers; which of these refuses (its place, 0: none does), by
+-- what, and microseconds to wait (-1: for ever).
+local function refusal(scopes, numbers, need, cost)
+  local refused, by, wait = 0, '-', 0
+  for place, number in ipairs(numbers) do
+    local name, longer = obstacle(scopes[number], need, cost)
     if name and wait >= 0 and (longer < 0 or longer > wait) then
-      refused, by, wait = number, name, longer
+      refused, by, wait = place, name, longer
     end
-    scopes[number] = s
   end
-  local reply = {}
-  for number, s in ipairs(scopes) do
-    if refused == 0 then
-      for i = 1, 4 do
-        if s.rate[i] > 0 then s.used[i] = s.used[i] + need[i] * TOKEN end
-      end
-      if s.has_holds then
-        redis.call('ZADD', s.holds, now_ms + lease_ms, lease .. ':' .. ARGV[6])
-        redis.call('EXPIRE', s.holds, math.max(86400, s.ttl_s))
-        s.running, s.held = s.running + 1, s.held + cost
-      end
-      s.changed = true
-    end
-    if s.changed then save(s) end
-    tell(s, reply)
-  end
-  return refused .. ' ' .. by .. ' ' .. string.format('%.0f', wait) .. ' ' .. table.concat(reply, ' ')
+  return refused, by, wait
 end
 
--- look: KEYS as in reserve; ARGV the limits of each scope. What `tell` says of each.
-local function look()
-  local reply = {}
-  for i = 1, #KEYS, 2 do
-    local s = open(KEYS[i], KEYS[i + 1], ARGV[1 + (i + 1) / 2])
-    if s.changed then save(s) end
-    tell(s, reply)
+local function take(s, need, cost, hold, ends_ms)
+  for i = 1, 4 do
+    if s.rate[i] > 0 then s.used[i] = s.used[i] + need[i] * TOKEN end
   end
-  return table.concat(reply, ' ')
+  if s.has_holds then
+    redis.call('ZADD', s.holds, ends_ms, hold)
+    s.running, s.held, s.holds_more = s.running + 1, s.held + cost, true
+  end
+  s.changed = true
+end
+
+-- reserve: KEYS state and holds of each scope; ARGV milliseconds of a lease, and in MessagePack the
+-- limits of each scope, then the requests: of each its lease, input tokens, output tokens, cost,
+-- the numbers of its scopes. A request is charged to all of its scopes or to none, one after the
+-- other. Replies in MessagePack: of each request what `refusal` says; of each scope what `tell`
+-- does, after all of them.
+local function reserve()
+  local ends_ms, asked = now_ms + tonumber(ARGV[2]), cmsgpack.unpack(ARGV[3])
+  local scopes, said = open_all(asked[1]), {}
+  for at, request in ipairs(asked[2]) do
+    local input, output, cost, numbers = request[2], request[3], request[4], request[5]
+    local need = {1, input, output, input + output}
+    local refused, by, wait = refusal(scopes, numbers, need, cost)
+    if refused == 0 then
+      local hold = request[1] .. ':' .. string.format('%.0f', cost)
+      for _, number in ipairs(numbers) do take(scopes[number], need, cost, hold, ends_ms) end
+    end
+    said[at] = {refused, by, wait}
+  end
+  for _, s in ipairs(scopes) do
+    if s.holds_more then redis.call('EXPIRE', s.holds, math.max(86400, s.ttl_s)) end
+  end
+  return cmsgpack.pack({said, close_all(scopes)})
+end
+
+-- look: KEYS as in reserve; ARGV in MessagePack the limits of each scope. What `tell` says of each.
+local function look()
+  return cmsgpack.pack(close_all(open_all(cmsgpack.unpack(ARGV[2]))))
 end
 
 -- renew: KEYS sets of holds; ARGV milliseconds, then for each how many holds, and these.
