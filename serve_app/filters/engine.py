@@ -23,9 +23,11 @@ def compiled(pattern: str, *, ignore_case: bool = False) -> Any:
     return re2.compile(pattern, options(ignore_case=ignore_case))
 
 
-def tester(pattern: str) -> re2.Set:
-    """A pattern that only says whether a text has it, in half the time: `Match` is None if not."""
+def tester(*patterns: str) -> re2.Set:
+    """Patterns that only say whether a text has them, all of them in half the time of one search:
+    `Match` is None, or the numbers of those that it has."""
     made = re2.Set.SearchSet(options())
-    made.Add(pattern)
+    for pattern in patterns:
+        made.Add(pattern)
     made.Compile()
     return made

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
-from serve_app.filters.engine import compiled
+from serve_app.filters.engine import compiled, tester
 from serve_app.filters.normalize import encodable, fold, hidden_text
 
 _DEPTH = 2
@@ -33,9 +33,12 @@ _ENTITY = compiled(r"&(?:#[0-9]{2,7}|#[xX][0-9a-fA-F]{2,6}|lt|gt|quot|amp|apos|n
 _PERCENT = compiled("%[0-9a-fA-F]{2}")
 _ESCAPE = compiled(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\u\{[0-9a-fA-F]{1,6}\}")
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|u\{([0-9a-fA-F]{1,6})\})")
-_BASE64 = compiled(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_RUN_OF_BASE64 = r"[A-Za-z0-9+/_-]{16,}={0,2}"
+_BASE64 = compiled(_RUN_OF_BASE64)
 _LINE_BREAK = re.compile(r"=?[ \t]{0,4}\r?\n[ \t>*#|]{0,8}\Z")
-_HEX = compiled(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ ,:]?){10,}")
+_RUN_OF_HEX = r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ ,:]?){10,}"
+_HEX = compiled(_RUN_OF_HEX)
+_ENCODED = tester(_RUN_OF_BASE64, _RUN_OF_HEX)
 _HEX_DIGITS = re.compile(r"0x|\\x|[ ,:]")
 _COMMENT = compiled(r"<!--(?:[^-]|-[^-])+-->|/\*(?:[^*]|\*[^/])+\*/|\[//\]: ?# ?\(([^)\n]+)\)")
 _ATTRIBUTE = compiled(
@@ -49,15 +52,18 @@ _UNSEEN = compiled(
     ignore_case=True,
 )
 _TAG = compiled(r"</?[a-zA-Z][^<>]*>")
-_LEET = compiled(r"\b[a-z]{0,8}(?:[013457@$]{1,2}[a-z]{1,8}){1,4}[013457]?\b")
+_LEET_WORD = r"\b[a-z]{0,8}(?:[013457@$]{1,2}[a-z]{1,8}){1,4}[013457]?\b"
+_LEET = compiled(_LEET_WORD)
 _LEET_NEAR = 80
 """Four words of letters and digits within so many characters are no accident."""
 _LEET_LETTERS = str.maketrans("013457@$", "oieastas")
-_REVERSED = compiled(
+_REVERSED = (
     r"snoitcurtsni|tpmorp metsys|erongi|dragersid|\bsuoiverp|edirrevo|laever|selur ruoy"
     r"|令指|词示提|略忽|视无"
 )
-_ROT13 = compiled(r"\b(?:vafgehpgvba|cebzcg|vtaber|qvfertneq|sbetrg|erirny|flfgrz|birevq)")
+_ROT13 = r"\b(?:vafgehpgvba|cebzcg|vtaber|qvfertneq|sbetrg|erirny|flfgrz|birevq)"
+_REVERSED_AT, _ROT13_AT, _LEET_AT = 0, 1, 2
+_DISGUISED = tester(_REVERSED, _ROT13, _LEET_WORD)
 _CJK = compiled("[\u4e00-\u9fff]")
 
 
@@ -102,14 +108,15 @@ def _layers(text: str, folded: str) -> Iterator[Layer]:
     ):
         if found:
             yield Layer(kind, found, 0.3, 0.4)
-    for kind, found in (
-        ("reversed", folded[::-1] if _REVERSED.search(folded) else ""),
-        ("rot13", codecs.encode(folded, "rot13") if _ROT13.search(folded) else ""),
-        ("leet", _leet(folded)),
-    ):
-        if found:
-            yield Layer(kind, found, 0.3, 0.4, "folded")
-    if runs := "\n".join(_encoded(text)):
+    if disguises := _DISGUISED.Match(folded):
+        for kind, found in (
+            ("reversed", folded[::-1] if _REVERSED_AT in disguises else ""),
+            ("rot13", codecs.encode(folded, "rot13") if _ROT13_AT in disguises else ""),
+            ("leet", _leet(folded) if _LEET_AT in disguises else ""),
+        ):
+            if found:
+                yield Layer(kind, found, 0.3, 0.4, "folded")
+    if _ENCODED.Match(text) and (runs := "\n".join(_encoded(text))):
         yield Layer("encoded", runs, 0.5, 0.5)
     if unseen := "\n".join(_unseen(text)):
         yield Layer("markup", unseen, 0.1, 0.4, "as_sent")

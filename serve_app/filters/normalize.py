@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-import re2
+from serve_app.filters.engine import tester
 
 _SURROGATES = "\ud800-\udfff"
 _LONE_SURROGATE = re.compile(f"[{_SURROGATES}]")
@@ -73,7 +73,7 @@ _BETWEEN_HAN = re.compile(rf"[{HAN_SEPARATORS}]{{1,3}}(?=[{HAN}])")
 _IS_HAN = re.compile(f"[{HAN}]")
 SEPARATORS = " ._*|~-"
 """What letters are spaced out with."""
-_SPACED_SEEN = re2.compile(r"(?:^|[^a-z0-9])[a-z](?:[ ._*|~-][a-z]){3,}(?:[^a-z0-9]|$)")
+_SPACED_SEEN = tester(r"(?:^|[^a-z0-9])[a-z](?:[ ._*|~-][a-z]){3,}(?:[^a-z0-9]|$)")
 # Where one word is spaced out, so are the short ones beside it ("a l l").
 _SPACED = re.compile(r"(?<![a-z0-9])[a-z](?:[ ._*|~-][a-z])+(?![a-z0-9])")
 _SPACING = str.maketrans("", "", SEPARATORS)
@@ -87,7 +87,7 @@ _HIDDEN_TEXT = re.compile("[\U000e0020-\U000e007e]{8,}")
 def fold(text: str) -> str:
     """The text in its one form: lower case, single spaces, no disguise."""
     letters = plain_letters(text)
-    if _SPACED_SEEN.search(letters):
+    if _SPACED_SEEN.Match(letters):
         letters = _SPACED.sub(lambda m: m[0].translate(_SPACING), letters)
     folded = " ".join(letters.split())
     return joined_han(folded)

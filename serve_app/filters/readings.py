@@ -13,15 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-import re2
-
+from serve_app.filters.engine import tester
 from serve_app.filters.letters import GAP, Letters, collapsed
 from serve_app.filters.normalize import HAN, HAN_SEPARATORS, SEPARATORS, joined_han
 
 REACH = 4 * (GAP + 1)
 """Characters of a text, to either side of a word, that decide how it is read."""
 
-_SPACED_SEEN = re2.compile(rf"(?:^|[^a-z0-9])[a-z](?:[{SEPARATORS}][a-z]){{2,}}(?:[^a-z0-9]|$)")
+_SPACED_SEEN = rf"(?:^|[^a-z0-9])[a-z](?:[{SEPARATORS}][a-z]){{2,}}(?:[^a-z0-9]|$)"
 _SPACED = re.compile(rf"(?<![a-z0-9])[a-z](?:[{SEPARATORS}][a-z]){{2,}}(?![a-z0-9])")
 _SPACING = str.maketrans("", "", SEPARATORS)
 _LONE_END = re.compile(rf"(?<![a-z0-9])[a-z][{SEPARATORS}]?\Z")
@@ -30,10 +29,13 @@ _HAN_END = re.compile(rf"(?<=[{HAN}])[{HAN_SEPARATORS}]{{1,3}}\Z")
 
 _LEET = "0123456789@$+€"
 # A letter beside what may be read as one, also where both are spaced out.
-_LEET_SEEN = re2.compile(
+_LEET_SEEN = (
     r"[a-z][0-9@$+€!]|[0-9@$+€!][a-z]"
     rf"|(?:^|[^a-z0-9])(?:[a-z][{SEPARATORS}][0-9@$+€]|[0-9@$+€][{SEPARATORS}][a-z])(?:[^a-z0-9]|$)"
 )
+_IS_SPACED = tester(_SPACED_SEEN)
+_SPACED_AT, _LEET_AT = 0, 1
+_SEEN = tester(_SPACED_SEEN, _LEET_SEEN)
 _LEET_AT_ALL = re.compile(f"[{_LEET}!]")
 _LEET_RUN = re.compile(f"[{_LEET}]+")
 _AS_I = str.maketrans(_LEET, "oizeasgtbgaste")
@@ -115,11 +117,14 @@ class Folded:
 def readings(letters: Letters, leet: bool) -> Iterator[Reading]:
     """All readings of a whole text."""
     yield _plainly(letters)
-    yield from _joined(letters, letters.text, False)
-    if leet and _LEET_SEEN.search(letters.text):
+    seen = _SEEN.Match(letters.text) or ()
+    if _SPACED_AT in seen:
+        yield _joined(letters, letters.text, False)
+    if leet and _LEET_AT in seen:
         for source in _as_letters(letters.text):
             yield Reading(letters, source, joined_han(collapsed(source)), True)
-            yield from _joined(letters, source, True)
+            if _IS_SPACED.Match(source):
+                yield _joined(letters, source, True)
 
 
 def open_readings(letters: Letters, leet: bool) -> Iterator[Reading]:
@@ -140,9 +145,8 @@ def _plainly(letters: Letters) -> Reading:
     return Reading(letters, letters.text, joined_han(letters.collapsed), False)
 
 
-def _joined(letters: Letters, source: str, is_leet: bool) -> Iterator[Reading]:
-    if _SPACED_SEEN.search(source):
-        yield Reading(letters, source, joined_han(collapsed(_unspaced(source))), is_leet)
+def _joined(letters: Letters, source: str, is_leet: bool) -> Reading:
+    return Reading(letters, source, joined_han(collapsed(_unspaced(source))), is_leet)
 
 
 def _open(letters: Letters, source: str, is_leet: bool) -> Iterator[Reading]:
@@ -156,7 +160,7 @@ def _open_texts(source: str) -> Iterator[str]:
     yield joined_han(collapsed(source))
     run = _SPACED_END.search(source) if _LONE_END.search(source, max(0, len(source) - 2)) else None
     if run is None:
-        if _SPACED_SEEN.search(source):
+        if _IS_SPACED.Match(source):
             yield joined_han(collapsed(_unspaced(source)))
         return
     # The last letter may turn out to be the first of a word, and then the run ends before it.
