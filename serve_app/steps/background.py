@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from serve_app.core.turns import a_moment
+
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
@@ -71,6 +73,7 @@ class Background(Generic[Item]):
         while True:
             await self._wake.wait()
             self._wake.clear()
+            await a_moment()  # the first does not go alone where others come with it
             while self._waiting:
                 await self._do_batch()
 

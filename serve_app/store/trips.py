@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
+from serve_app.core.turns import a_moment
 from serve_app.store.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class Trips(Generic[Asked, Told]):
     async def _run(self) -> None:
         try:
             while self._waiting:
-                await asyncio.sleep(0)  # what is asked in this turn of the loop comes along
+                await a_moment()
                 await self._trip()
         finally:
             self._task = None
