@@ -145,7 +145,7 @@ def _structure(provider_url: str) -> dict[str, Any]:
     return {
         "profile": "console",
         "backends": [backend],
-        "redis": {"timeout_ms": 2000},
+        "redis": {"timeout_ms": 5000},
         "placement": {"workers": "fused"},
     }
 

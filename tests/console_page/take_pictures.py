@@ -77,7 +77,7 @@ def plan(provider: ScriptedProvider) -> Plan:
     structure = {
         "profile": "small-team",
         "backends": backends,
-        "redis": {"timeout_ms": 2000},
+        "redis": {"timeout_ms": 5000},
         "placement": {"workers": "fused"},
     }
     policy = {

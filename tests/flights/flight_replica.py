@@ -68,7 +68,7 @@ class Replica:
         self, name: str, url: str, *, max_bytes: int = 100_000, clock: Clock | None = None
     ) -> None:
         clock = clock or SystemClock()
-        self.store = Store(RedisSettings(timeout_ms=2000), SystemClock(), url)
+        self.store = Store(RedisSettings(timeout_ms=5000), SystemClock(), url)
         self.flights = Flights(self.store, name, clock, max_bytes=max_bytes)
         self.cache = CacheStage(
             CachePolicy(), CacheStructure(), self.store, SystemClock(), random.Random(1)

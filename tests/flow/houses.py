@@ -40,7 +40,7 @@ def arguments(base_url: str, **more: Any) -> dict[str, Any]:
     models = [{"id": name, "context": 400 if name == "small" else 8000} for name in MODELS]
     timeouts = {"connect_s": 2, "first_token_s": 2, "idle_s": 2, "total_s": 20}
     backend = {"name": "p", "base_url": base_url, "models": models, "timeouts": timeouts}
-    return {"profile": "flow", "backends": [backend], "redis": {"timeout_ms": 2000}, **more}
+    return {"profile": "flow", "backends": [backend], "redis": {"timeout_ms": 5000}, **more}
 
 
 def policy(**more: Any) -> Policy:

@@ -70,7 +70,7 @@ def config(provider: ScriptedProvider) -> dict[str, Any]:
         "ray_actor_options": {"num_cpus": 0.1},
         "user_config": policy,
     }
-    args = {"profile": "three", "redis": {"url": "embedded", "timeout_ms": 2000},
+    args = {"profile": "three", "redis": {"url": "embedded", "timeout_ms": 5000},
             "backends": [backend], "ledger": {"lease_s": 3, "confirm_ms": 5000}}  # fmt: skip
     app = {
         "name": "gateway",

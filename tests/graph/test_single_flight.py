@@ -49,7 +49,7 @@ def config(provider: ScriptedProvider) -> dict[str, Any]:
         "import_path": "serve_app.graph:build_gateway",
         "args": {
             "profile": "three",
-            "redis": {"url": "embedded", "timeout_ms": 2000},
+            "redis": {"url": "embedded", "timeout_ms": 5000},
             "backends": [backend],
         },
         "deployments": [gateway],

@@ -215,7 +215,7 @@ async def test_one_of_several_leaves_the_counters_out_while_redis_is_away(tmp_pa
     """Each of them knows other totals; one that goes down would look like a new beginning."""
     valkey = EmbeddedValkey(tmp_path / "own")
     valkey.start()
-    settings = RedisSettings(timeout_ms=2000)
+    settings = RedisSettings(timeout_ms=5000)
     stores = [Store(settings, SystemClock(), valkey.url) for _ in range(2)]
     first, second = (made(store) for store in stores)
     try:

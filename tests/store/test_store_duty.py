@@ -46,7 +46,7 @@ async def test_the_next_has_it_when_its_holder_died(store: Store) -> None:
 async def test_without_redis_its_holder_keeps_it_and_nobody_takes_it(
     clean_valkey: EmbeddedValkey,
 ) -> None:
-    settings = RedisSettings(timeout_ms=2000)
+    settings = RedisSettings(timeout_ms=5000)
     there = Store(settings, SystemClock(), clean_valkey.url)
     gone = Store(RedisSettings(timeout_ms=100), SystemClock(), "redis://127.0.0.1:1")
     one, two = Duty(there, "watch", "a"), Duty(gone, "watch", "b")

@@ -100,7 +100,7 @@ def settings(base_url: str, abilities: Sequence[str] = (), **more: Any) -> Gatew
         {
             "profile": "later",
             "backends": [backend],
-            "redis": {"timeout_ms": 2000},
+            "redis": {"timeout_ms": 5000},
             **more,
             "tasks": {"lease_s": 1.5, "concurrency": 8, "grace_s": 0.2, **more.get("tasks", {})},
         }
