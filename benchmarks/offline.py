@@ -1,10 +1,13 @@
 """Tokens/s of a batch, straight on vLLM and through the gateway, over vLLM's own `LLM.generate`.
 
     python -m benchmarks.offline --rows 64 --tokens 32
+    python -m benchmarks.offline --device gpu --shape llama-8b --rows 2048 --at-once 256
 
-All on the same rows, one after the other on this machine, with the embedded model on the CPU. Each
-way's tokens count from its first request to its last answer; loading the model does not. Both are
-measured against the faster of `LLM.generate` with all cores and with one less.
+All on the same rows, one after the other on this machine. Each way's tokens count from its first
+request to its last answer; loading the model does not. On a CPU both are measured against the
+faster of `LLM.generate` with all cores and with one less. A shape is a model of that size with
+weights that mean nothing, and the embedded model's tokenizer: what it says is noise, but an engine
+takes as long for it.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ from typing import Any
 
 import yaml
 
-from serve_app.models.embedded import location
+from benchmarks.shapes import SHAPES, shaped
+from serve_app.batch.order import Device
+from serve_app.models.embedded import location, prepare
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "smollm2-135m-instruct"
@@ -37,7 +42,7 @@ BARS = {"vllm": 0.9, "graph": 0.8}
 
 @dataclass
 class Way:
-    """One way's figures, and with how many threads its peer was fastest."""
+    """One way's figures, and with how many threads its peer was fastest (0: on a GPU)."""
 
     name: str
     tokens_per_s: float
@@ -56,12 +61,25 @@ class Bench:
     rows: Path
     tokens: int
     at_once: int
+    device: Device
+    model: str
+    """`embedded`, or a folder."""
+    engine: dict[str, Any]
+    """More arguments of vLLM's engine."""
     environ: dict[str, str]
     folder: Path
 
-    def generate(self, threads: int) -> float:
+    def generate(self, threads: int | None) -> float:
         """Tokens/s of `LLM.generate`."""
         words = [str(self.rows), "--tokens", str(self.tokens), "--at-once", str(self.at_once)]
+        words += [
+            "--device",
+            self.device,
+            "--model",
+            self.model,
+            "--engine",
+            json.dumps(self.engine),
+        ]
         return float(self._run("benchmarks.offline_llm", words, threads)["tokens_per_s"])
 
     def batch(self, *words: str) -> float:
@@ -78,10 +96,9 @@ class Bench:
 
     def _run(self, module: str, words: Sequence[str], threads: int | None = None) -> dict[str, Any]:
         """The JSON in a program's last line."""
-        own = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
         ran = subprocess.run(
             [sys.executable, "-m", module, *words],
-            env=self.environ | own,
+            env=self.environ | _threads(threads),
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
@@ -91,12 +108,20 @@ class Bench:
         said: dict[str, Any] = json.loads(ran.stdout.strip().splitlines()[-1])
         return said
 
+    def straight(self) -> float:
+        """Tokens/s of a batch on engines."""
+        more = [w for name, value in self.engine.items() for w in ("--engine", f"{name}={value}")]
+        return self.batch("--via", "vllm", "--model", self.model, "--device", self.device, *more)
+
     @contextlib.contextmanager
-    def gateway(self, threads: int) -> Iterator[str]:
+    def gateway(self, threads: int | None) -> Iterator[str]:
         """Address of a gateway with the same model and as many sequences at once."""
         port = _free_port()
         overlay = self.folder / "overlay.yaml"
-        model = {"max_running": self.at_once, "context": 2048, "cpus": 0.5}
+        model = {
+            "max_running": self.at_once, "context": 2048, "cpus": 0.5,
+            "device": self.device, "path": self.model, "engine_kwargs": self.engine,
+        }  # fmt: skip
         backend = {"name": "local", "max_running": self.at_once}
         apps = [
             {"name": "gateway", "args": {"backends": [backend]}},
@@ -104,13 +129,17 @@ class Bench:
         ]
         overlay.write_text(yaml.safe_dump({"applications": apps}), encoding="utf-8")
         words = ["up", "--config", "personal", "--overlay", str(overlay), "--port", str(port)]
-        environ = self.environ | {"OMP_NUM_THREADS": str(threads)}
+        environ = self.environ | _threads(threads)
         serve_app = [sys.executable, "-m", "serve_app"]
         subprocess.run([*serve_app, *words], env=environ, cwd=ROOT, timeout=_LIMIT_S, check=True)
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
             subprocess.run([*serve_app, "down"], env=environ, cwd=ROOT, timeout=120, check=True)
+
+
+def _threads(count: int | None) -> dict[str, str]:
+    return {} if count is None else {"OMP_NUM_THREADS": str(count)}
 
 
 def _free_port() -> int:
@@ -121,12 +150,14 @@ def _free_port() -> int:
 
 def measure(bench: Bench, ways: Sequence[str]) -> list[Way]:
     cores = len(os.sched_getaffinity(0))
-    fewer = max(1, cores - 1)
-    peer, threads = max((bench.generate(threads), threads) for threads in {fewer, cores})
+    fewer = max(1, cores - 1) if bench.device == "cpu" else None
+    if fewer is None:
+        peer, threads = bench.generate(None), 0
+    else:
+        peer, threads = max((bench.generate(threads), threads) for threads in {fewer, cores})
     found: list[Way] = []
     if "vllm" in ways:
-        reached = bench.batch("--via", "vllm", "--model", "embedded", "--device", "cpu")
-        found.append(Way("vllm", reached, peer, threads))
+        found.append(Way("vllm", bench.straight(), peer, threads))
     if "graph" in ways:
         with bench.gateway(fewer) as url:
             reached = bench.batch("--via", "graph", "--model", MODEL, "--url", url)
@@ -137,9 +168,11 @@ def measure(bench: Bench, ways: Sequence[str]) -> list[Way]:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=64)
-    parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--tokens", type=int, default=32, help="of each answer")
     parser.add_argument("--at-once", type=int, default=16, help="sequences in the engine")
     parser.add_argument("--way", choices=("vllm", "graph"), action="append")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--shape", choices=sorted(SHAPES), help="default: the embedded model")
     options = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="sa-offline-"))
     try:
@@ -165,7 +198,14 @@ def _bench(folder: Path, options: argparse.Namespace) -> Bench:
     shared.parent.mkdir(parents=True, exist_ok=True)
     location(data).parent.symlink_to(shared.parent)
     environ = os.environ | {"SERVE_APP_DATA_DIR": str(data)}
-    return Bench(rows, options.tokens, options.at_once, environ, folder)
+    prepare(location(data), lambda _stage, _done: None)
+    model, engine = "embedded", {}
+    if options.shape:
+        model = str(shaped(options.shape, location(data), folder / "model"))
+        engine = {"load_format": "dummy"}
+    return Bench(
+        rows, options.tokens, options.at_once, options.device, model, engine, environ, folder
+    )
 
 
 if __name__ == "__main__":

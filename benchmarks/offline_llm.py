@@ -19,10 +19,14 @@ def main() -> None:
     parser.add_argument("rows", type=Path)
     parser.add_argument("--tokens", type=int, required=True)
     parser.add_argument("--at-once", type=int, required=True)
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--model", default=engines.EMBEDDED)
+    parser.add_argument("--engine", type=json.loads, default={})
     options = parser.parse_args()
     order = Order(
-        input="", output="", via="vllm", model=engines.EMBEDDED, concurrency=options.at_once,
-        max_tokens=options.tokens, params={"ignore_eos": True}, device="cpu",
+        input="", output="", via="vllm", model=options.model, concurrency=options.at_once,
+        max_tokens=options.tokens, params={"ignore_eos": True}, device=options.device,
+        engine=options.engine,
     )  # fmt: skip
     plan = engines.plan(order, cluster_gpus=0)
     os.environ.update(plan.config["runtime_env"]["env_vars"])
