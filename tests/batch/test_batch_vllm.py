@@ -1,4 +1,4 @@
-"""A batch straight on a vLLM engine, through `ray.data.llm`, on the CPU."""
+"""A batch straight on a vLLM engine, through `ray.data.llm`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from batch_world import read_jsonl, write_jsonl
+from devices import DEVICES
 
 from serve_app.models.embedded import location, prepare
 
@@ -19,8 +20,9 @@ TOKENS = 8
 @pytest.mark.graph
 @pytest.mark.model
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("device", DEVICES)
 def test_rows_are_answered_by_an_engine_and_a_row_too_long_for_it_is_an_error(
-    tmp_path: Path,
+    tmp_path: Path, device: str
 ) -> None:
     model = prepare(location(Path.home() / ".cache" / "serve-app-tests"), lambda stage, done: None)
     texts = ["What is the capital of France?", "word " * 3000, "Name a colour."]
@@ -29,7 +31,7 @@ def test_rows_are_answered_by_an_engine_and_a_row_too_long_for_it_is_an_error(
     ran = subprocess.run(
         [
             sys.executable, "-m", "serve_app.batch", "run", str(given), "-o", str(output),
-            "--via", "vllm", "--model", str(model), "--device", "cpu", "--concurrency", "4",
+            "--via", "vllm", "--model", str(model), "--device", device, "--concurrency", "4",
             "--engine", "max_model_len=512", "--max-tokens", str(TOKENS), "--json", "--quiet",
         ],
         env=os.environ | {"SERVE_APP_DATA_DIR": str(tmp_path)},

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
-from instances import KEYS, ROOT, Instance, provider_overlay
+from instances import KEYS, ROOT, Instance, folder, provider_overlay, share_model
 from openai import OpenAI
 from postgres.server import Postgres
 from provider.fixtures import ScriptedProvider
 from tracing.collector import Collector, running_collector
-
-from serve_app.models.embedded import location
-
-
-def folder(name: str) -> Path:
-    """A short one: Ray's socket paths have a limit."""
-    return Path(tempfile.mkdtemp(prefix=f"sa-{name}-"))
-
-
-def share_model(instance: Instance) -> None:
-    """Use the embedded model that this machine has prepared, or let `up` prepare it for all."""
-    ours = location(Path(instance.environ["SERVE_APP_DATA_DIR"]))
-    shared = location(Path.home() / ".cache" / "serve-app-tests")
-    shared.parent.mkdir(parents=True, exist_ok=True)
-    ours.parent.parent.mkdir(parents=True, exist_ok=True)
-    os.symlink(shared.parent, ours.parent)
 
 
 def made(name: str, config: str, overlays: list[Path], base_url: str) -> Instance:

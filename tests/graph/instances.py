@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from faults.kinds import FLAPPING, KINDS
 from faults.plays import first_models, plays, routes, second_models
 
 from serve_app.config.providers import presets
+from serve_app.models.embedded import location
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"OPENAI_API_KEY": "sk-test-openai", "DEEPSEEK_API_KEY": "sk-test-deepseek"}
@@ -79,6 +81,20 @@ def provider_overlay(folder: Path, config: str, base_url: str) -> Path:
     path = folder / "overlay.yaml"
     path.write_text(yaml.safe_dump({"applications": [app]}), encoding="utf-8")
     return path
+
+
+def folder(name: str) -> Path:
+    """A short one: Ray's socket paths have a limit."""
+    return Path(tempfile.mkdtemp(prefix=f"sa-{name}-"))
+
+
+def share_model(instance: Instance) -> None:
+    """Use the embedded model that this machine has prepared, or let `up` prepare it for all."""
+    ours = location(Path(instance.environ["SERVE_APP_DATA_DIR"]))
+    shared = location(Path.home() / ".cache" / "serve-app-tests")
+    shared.parent.mkdir(parents=True, exist_ok=True)
+    ours.parent.parent.mkdir(parents=True, exist_ok=True)
+    os.symlink(shared.parent, ours.parent)
 
 
 class Instance:

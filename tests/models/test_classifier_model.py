@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from devices import DEVICES
 from tiny_classifier import ATTACK, HARMLESS, LABELS, POSITIONS, make
 from transformers import RobertaConfig, RobertaForSequenceClassification
 
-from serve_app.models.classifier import TextClassifier
+from serve_app.models.classifier import Device, TextClassifier
 
 pytestmark = pytest.mark.model
 
@@ -32,13 +33,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def loaded(folder: Path, window_tokens: int = 512) -> TextClassifier:
-    return TextClassifier(str(folder), "cpu", window_tokens, threads=1)
+def loaded(folder: Path, window_tokens: int = 512, device: Device = "cpu") -> TextClassifier:
+    return TextClassifier(str(folder), device, window_tokens, threads=1)
 
 
-@pytest.fixture(scope="module")
-def model(folder: Path) -> TextClassifier:
-    return loaded(folder)
+@pytest.fixture(scope="module", params=DEVICES)
+def model(folder: Path, request: pytest.FixtureRequest) -> TextClassifier:
+    return loaded(folder, device=request.param)
 
 
 def injection(model: TextClassifier, text: str) -> float:
