@@ -101,12 +101,28 @@ class Shared:
             await self._store.scripts("fill", calls)
 
     async def _carry(self, batches: list[Sequence[Lookup]]) -> list[list[Any]]:
-        """For each lookup: a value, None, or whether it took the lease as 1 or 0."""
+        """For each lookup: a value, None, or whether it took the lease as 1 or 0. What a tenant
+        looks for lies together, so that one call finds all of it."""
+        items = [item for batch in batches for item in batch]
+        places: dict[str, list[int]] = {}
+        for at, item in enumerate(items):
+            places.setdefault(item.tenant, []).append(at)
         calls: list[Call] = [
-            (_names(item), (item.holder, LEASE_MS)) for batch in batches for item in batch
+            (
+                [name for at in some for name in _names(items[at])],
+                [LEASE_MS, *(items[at].holder for at in some)],
+            )
+            for some in places.values()
         ]
-        replies = iter(await self._store.scripts("seek", calls))
-        return [list(islice(replies, len(batch))) for batch in batches]
+        told: list[Any] = [None] * len(items)
+        replies = await self._store.scripts("seek", calls)
+        for some, reply in zip(places.values(), replies, strict=True):
+            if isinstance(reply, StoreUnavailable):
+                continue  # as if nothing were there
+            for at, one in zip(some, reply, strict=True):
+                told[at] = one
+        rest = iter(told)
+        return [list(islice(rest, len(batch))) for batch in batches]
 
     async def _judged(self, item: Lookup, value: bytes) -> tuple[Entry | None, bool]:
         """The entry if it may be served, and whether it never may again."""

@@ -35,7 +35,7 @@ class Allowance(Struct, frozen=True):
 
     @property
     def has_money(self) -> bool:
-        return max(self.day, self.week, self.month, self.total) >= 0
+        return self.day >= 0 or self.week >= 0 or self.month >= 0 or self.total >= 0
 
     @property
     def has_holds(self) -> bool:

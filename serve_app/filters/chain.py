@@ -19,6 +19,7 @@ from serve_app.filters.asking import AskRule
 from serve_app.filters.base import Classifier
 from serve_app.filters.making import Maker
 from serve_app.filters.page import Page
+from serve_app.filters.readings import one_request
 from serve_app.filters.ruleset import RuleSet
 from serve_app.filters.selection import Selection
 
@@ -103,12 +104,13 @@ class _Reading:
     def read(self) -> None:
         """Go on to the end, or to the next rule that asks."""
         rules = self._selection.input
-        while not self.is_over:
-            rule = rules[self._next]
-            if isinstance(rule, AskRule):
-                return
-            rule.read(self.page)
-            self.done()
+        with one_request():
+            while not self.is_over:
+                rule = rules[self._next]
+                if isinstance(rule, AskRule):
+                    return
+                rule.read(self.page)
+                self.done()
 
     def done(self) -> None:
         """A rule has had its turn."""

@@ -12,7 +12,7 @@ import binascii
 import codecs
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
@@ -38,6 +38,7 @@ _BASE64 = compiled(_RUN_OF_BASE64)
 _LINE_BREAK = re.compile(r"=?[ \t]{0,4}\r?\n[ \t>*#|]{0,8}\Z")
 _RUN_OF_HEX = r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ ,:]?){10,}"
 _HEX = compiled(_RUN_OF_HEX)
+_BASE64_AT, _HEX_AT = 0, 1
 _ENCODED = tester(_RUN_OF_BASE64, _RUN_OF_HEX)
 _HEX_DIGITS = re.compile(r"0x|\\x|[ ,:]")
 _COMMENT = compiled(r"<!--(?:[^-]|-[^-])+-->|/\*(?:[^*]|\*[^/])+\*/|\[//\]: ?# ?\(([^)\n]+)\)")
@@ -116,7 +117,7 @@ def _layers(text: str, folded: str) -> Iterator[Layer]:
         ):
             if found:
                 yield Layer(kind, found, 0.3, 0.4, "folded")
-    if _ENCODED.Match(text) and (runs := "\n".join(_encoded(text))):
+    if (forms := _ENCODED.Match(text)) and (runs := "\n".join(_encoded(text, forms))):
         yield Layer("encoded", runs, 0.5, 0.5)
     if unseen := "\n".join(_unseen(text)):
         yield Layer("markup", unseen, 0.1, 0.4, "as_sent")
@@ -152,14 +153,16 @@ def _leet(folded: str) -> str:
     return ""
 
 
-def _encoded(text: str) -> Iterator[str]:
-    """Base64 and hexadecimal runs that are text, decoded."""
-    for run in _joined_runs(text):
-        if decoded := _base64(run):
-            yield decoded
-    for _, hexes in zip(range(_MOST_RUNS), _HEX.finditer(text), strict=False):
-        if decoded := _hex(hexes[0]):
-            yield decoded
+def _encoded(text: str, forms: Sequence[int]) -> Iterator[str]:
+    """Base64 and hexadecimal runs that are text, decoded; `forms` says which of them there are."""
+    if _BASE64_AT in forms:
+        for run in _joined_runs(text):
+            if decoded := _base64(run):
+                yield decoded
+    if _HEX_AT in forms:
+        for _, hexes in zip(range(_MOST_RUNS), _HEX.finditer(text), strict=False):
+            if decoded := _hex(hexes[0]):
+                yield decoded
 
 
 def _joined_runs(text: str) -> Iterator[str]:

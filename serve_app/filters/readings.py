@@ -11,7 +11,9 @@ may still become.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from serve_app.filters.engine import tester
 from serve_app.filters.letters import GAP, Letters, collapsed
@@ -97,6 +99,36 @@ class Reading:
                 if c == wanted or (wanted == " " and c.isspace()):
                     yield place
                     break
+
+
+class _Desk(threading.local):
+    """What a thread has read of the texts of the request that it judges."""
+
+    known: dict[tuple[str, bool], list[Reading]] | None = None
+
+
+_DESK = _Desk()
+
+
+@contextmanager
+def one_request() -> Iterator[None]:
+    """Inside, a text that several word lists are looked for in is read once."""
+    _DESK.known = {}
+    try:
+        yield
+    finally:
+        _DESK.known = None
+
+
+def readings_of(text: str, leet: bool) -> Iterable[Reading]:
+    """All readings of a whole text."""
+    known = _DESK.known
+    if known is None:
+        return readings(Letters(text), leet)
+    found = known.get((text, leet))
+    if found is None:
+        found = known[text, leet] = list(readings(Letters(text), leet))
+    return found
 
 
 class Folded:

@@ -17,7 +17,7 @@ from serve_app.filters.base import Match
 from serve_app.filters.letters import GAP, Letters
 from serve_app.filters.normalize import HAN, HAN_SEPARATORS
 from serve_app.filters.ranges import merged, unsettled
-from serve_app.filters.readings import REACH, Folded, open_readings, readings
+from serve_app.filters.readings import REACH, Folded, open_readings, readings_of
 from serve_app.filters.wordlist import folded_words
 
 _HEAD_CHARS = 3
@@ -84,7 +84,7 @@ class WordsFinder:
 
     def _hits(self, text: str) -> Iterator[tuple[int, int]]:
         """Every whole word in any reading, as a range of the text."""
-        for reading in readings(Letters(text), self._leet):
+        for reading in readings_of(text, self._leet):
             for start, end in self._occurrences(reading.text):
                 if _is_whole(reading.text, start, end) and (
                     not reading.is_leet or reading.mixes(start, end)
