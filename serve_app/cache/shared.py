@@ -25,6 +25,12 @@ LEASE_MS: Final = 3000
 _IN_THREAD_BYTES: Final = 128 << 10
 """Compressing more than this (about 2 ms), or reading it, would hold up the event loop."""
 
+_TOGETHER_BYTES: Final = 16 << 10
+"""Larger answers have a call of their own: a hundred of them in one would keep Redis busy."""
+
+_FillArgs = tuple[bytes, int, str]
+"""An answer (empty: none), milliseconds that it lives, who holds its flight's lease."""
+
 _SPREAD: Final = 0.1
 """Answers stored together leave within this share of their life, so that they are not all made
 anew at one moment. Only ever earlier: nothing outlives its `expires_at`."""
@@ -91,14 +97,33 @@ class Shared:
     async def fill(self, batch: Sequence[Fill]) -> list[bool]:
         """Store entries and end their flights; False where one was refused."""
         now = self._clock.wall()
-        replies = await self._store.scripts("fill", [await self._call(fill, now) for fill in batch])
-        return [not isinstance(reply, StoreUnavailable) for reply in replies]
+        return await self._filled([(fill, await self._args(fill, now)) for fill in batch])
 
     async def release(self, batch: Sequence[Lookup | Fill]) -> None:
         """End flights that have nothing to store."""
-        calls = [(_names(item), (b"", 0, item.holder)) for item in batch if item.holder]
-        if calls:
-            await self._store.scripts("fill", calls)
+        held = [(item, (b"", 0, item.holder)) for item in batch if item.holder]
+        if held:
+            await self._filled(held)
+
+    async def _filled(self, items: Sequence[tuple[Lookup | Fill, _FillArgs]]) -> list[bool]:
+        """Small answers of a tenant go in one call."""
+        groups: dict[tuple[str, int], list[int]] = {}
+        for at, (item, (value, _, _)) in enumerate(items):
+            alone = at if len(value) > _TOGETHER_BYTES else -1
+            groups.setdefault((item.tenant, alone), []).append(at)
+        calls: list[Call] = [
+            (
+                [name for at in some for name in _names(items[at][0])],
+                [part for at in some for part in items[at][1]],
+            )
+            for some in groups.values()
+        ]
+        replies = await self._store.scripts("fill", calls)
+        done = [False] * len(items)
+        for some, reply in zip(groups.values(), replies, strict=True):
+            for at in some:
+                done[at] = not isinstance(reply, StoreUnavailable)
+        return done
 
     async def _carry(self, batches: list[Sequence[Lookup]]) -> list[list[Any]]:
         """For each lookup: a value, None, or whether it took the lease as 1 or 0. What a tenant
@@ -156,12 +181,12 @@ class Shared:
             return [it.holder.encode() == held for it, held in zip(claims, holders, strict=True)]
         return [True] * len(claims)
 
-    async def _call(self, fill: Fill, now: float) -> Call:
+    async def _args(self, fill: Fill, now: float) -> _FillArgs:
         value, ttl_ms = await _packed(fill.entry), 0
         if fill.entry.expires_at > 0:
             left_s = (fill.entry.expires_at - now) * (1.0 - _SPREAD * self._rng.random())
             ttl_ms = max(1, int(left_s * 1000))
-        return _names(fill), (value, ttl_ms, fill.holder)
+        return value, ttl_ms, fill.holder
 
 
 def is_young(entry: Entry, max_age_s: int | None, now: float) -> bool:
