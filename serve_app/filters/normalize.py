@@ -115,7 +115,8 @@ def encodable(text: str) -> str:
 def plain_letters(text: str) -> str:
     """The steps that look at one character (with its marks) at a time."""
     if text.isascii():
-        return text.lower().translate(_ASCII_INVISIBLE)
+        plain = text.lower()
+        return plain if plain.isprintable() else plain.translate(_ASCII_INVISIBLE)
     text = unicodedata.normalize("NFKD", _INVISIBLE.sub("", text))
     text = _ACCENTS.sub("", text).casefold()
     return _MAY_LOOK_ALIKE.sub(lambda m: m[0].translate(_SKELETON), text)
