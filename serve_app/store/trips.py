@@ -90,6 +90,11 @@ class Trips(Generic[Asked, Told]):
             return
         try:
             found = await self._carry([question for question, _ in taken])
+            for (_, told), one in zip(taken, found, strict=True):
+                if not told.done():
+                    told.set_result(one)
+                elif self._unheard is not None and not isinstance(one, StoreUnavailable):
+                    self._unheard(one)
         except StoreUnavailable as error:
             _tell(taken, error)
         except asyncio.CancelledError:
@@ -98,12 +103,6 @@ class Trips(Generic[Asked, Told]):
         except Exception as error:  # the next ones must go on, and the mistake be seen
             log.exception("%s failed", self._name)
             _tell(taken, StoreUnavailable(type(error).__name__))
-        else:
-            for (_, told), one in zip(taken, found, strict=True):
-                if not told.done():
-                    told.set_result(one)
-                elif self._unheard is not None and not isinstance(one, StoreUnavailable):
-                    self._unheard(one)
 
 
 def _tell(waiting: Iterable[tuple[object, asyncio.Future[Any]]], failure: StoreUnavailable) -> None:

@@ -92,6 +92,14 @@ async def test_a_failed_trip_is_told_to_all_and_the_next_goes(
     assert await trips.ask(3) == 30
 
 
+async def test_a_trip_that_forgets_somebody_leaves_nobody_waiting() -> None:
+    async def forgetful(trip: list[int]) -> list[int]:
+        return trip[1:]
+
+    found = await asked(Trips("test", forgetful), 1, 2)
+    assert [type(one) for one in found] == [int, StoreUnavailable]
+
+
 async def test_who_left_before_the_trip_is_not_asked_for(carrier: Carrier) -> None:
     trips = Trips("test", carrier.carry)
     gone = asyncio.create_task(trips.ask(1))
