@@ -17,6 +17,9 @@ from serve_app.core.money import usd
 Level = tuple[Scope, str, int, int]
 """A scope, which of its limits, its size, what is used of it."""
 
+_REQUESTS = ("requests",)
+_TOKENS = ("input", "output", "tokens")
+
 UNITS = {
     "requests": "requests per minute",
     "input": "input tokens per minute",
@@ -49,7 +52,8 @@ def named(scope: Scope, limit: str) -> str:
 
 def headers(scopes: Sequence[Scope], used: Sequence[Used]) -> dict[str, str]:
     """Of the limits of rates that are nearest to their end."""
-    requests, tokens = _nearest(scopes, used)
+    requests = _nearest(scopes, used, _REQUESTS)
+    tokens = _nearest(scopes, used, _TOKENS)
     told: dict[str, str] = {}
     for what, level in (("requests", requests), ("tokens", tokens)):
         if level is not None:
@@ -92,21 +96,16 @@ def _short(dollars: str) -> str:
     return f"{whole}.{part.rstrip('0').ljust(2, '0')}"
 
 
-def _nearest(scopes: Sequence[Scope], used: Sequence[Used]) -> tuple[Level | None, Level | None]:
-    """The limits of requests and of tokens that are nearest to their end."""
-    requests: list[Level] = []
-    tokens: list[Level] = []
+def _nearest(scopes: Sequence[Scope], used: Sequence[Used], limits: Sequence[str]) -> Level | None:
+    best: Level | None = None
     for scope, figures in zip(scopes, used, strict=True):
-        allowance = scope.allowance
-        if allowance.requests:
-            requests.append((scope, "requests", allowance.requests, figures.requests))
-        if allowance.input:
-            tokens.append((scope, "input", allowance.input, figures.input))
-        if allowance.output:
-            tokens.append((scope, "output", allowance.output, figures.output))
-        if allowance.tokens:
-            tokens.append((scope, "tokens", allowance.tokens, figures.tokens))
-    return min(requests, key=_left, default=None), min(tokens, key=_left, default=None)
+        for limit in limits:
+            size: int = getattr(scope.allowance, limit)
+            if size:
+                level = (scope, limit, size, getattr(figures, limit))
+                if best is None or _left(level) < _left(best):
+                    best = level
+    return best
 
 
 def _left(level: Level) -> float:
