@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
@@ -107,20 +107,20 @@ class Shared:
 
     async def _filled(self, items: Sequence[tuple[Lookup | Fill, _FillArgs]]) -> list[bool]:
         """Small answers of a tenant go in one call."""
-        groups: dict[tuple[str, int], list[int]] = {}
-        for at, (item, (value, _, _)) in enumerate(items):
-            alone = at if len(value) > _TOGETHER_BYTES else -1
-            groups.setdefault((item.tenant, alone), []).append(at)
+        groups = _together(
+            (item.tenant, at if len(value) > _TOGETHER_BYTES else None)
+            for at, (item, (value, _, _)) in enumerate(items)
+        )
         calls: list[Call] = [
             (
-                [name for at in some for name in _names(items[at][0])],
+                _all_names(items[at][0] for at in some),
                 [part for at in some for part in items[at][1]],
             )
-            for some in groups.values()
+            for some in groups
         ]
         replies = await self._store.scripts("fill", calls)
         done = [False] * len(items)
-        for some, reply in zip(groups.values(), replies, strict=True):
+        for some, reply in zip(groups, replies, strict=True):
             for at in some:
                 done[at] = not isinstance(reply, StoreUnavailable)
         return done
@@ -129,19 +129,17 @@ class Shared:
         """For each lookup: a value, None, or whether it took the lease as 1 or 0. What a tenant
         looks for lies together, so that one call finds all of it."""
         items = [item for batch in batches for item in batch]
-        places: dict[str, list[int]] = {}
-        for at, item in enumerate(items):
-            places.setdefault(item.tenant, []).append(at)
+        groups = _together(item.tenant for item in items)
         calls: list[Call] = [
             (
-                [name for at in some for name in _names(items[at])],
+                _all_names(items[at] for at in some),
                 [LEASE_MS, *(items[at].holder for at in some)],
             )
-            for some in places.values()
+            for some in groups
         ]
         told: list[Any] = [None] * len(items)
         replies = await self._store.scripts("seek", calls)
-        for some, reply in zip(places.values(), replies, strict=True):
+        for some, reply in zip(groups, replies, strict=True):
             if isinstance(reply, StoreUnavailable):
                 continue  # as if nothing were there
             for at, one in zip(some, reply, strict=True):
@@ -197,6 +195,18 @@ def is_young(entry: Entry, max_age_s: int | None, now: float) -> bool:
 def _names(item: Lookup | Fill) -> tuple[str, str]:
     lease = keys.flight_lease(item.tenant, item.flight or item.fingerprint)
     return keys.cache_entry(item.tenant, item.fingerprint), lease
+
+
+def _all_names(items: Iterable[Lookup | Fill]) -> list[str]:
+    return [name for item in items for name in _names(item)]
+
+
+def _together(names: Iterable[Hashable]) -> list[list[int]]:
+    """The places of equal names."""
+    places: dict[Hashable, list[int]] = {}
+    for at, name in enumerate(names):
+        places.setdefault(name, []).append(at)
+    return list(places.values())
 
 
 async def _packed(entry: Entry) -> bytes:
