@@ -11,6 +11,8 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
+from serve_app.models.embedded import MANIFEST
+
 SHAPES: Final[dict[str, dict[str, Any]]] = {
     # Llama 3.1 8B, but for its vocabulary, which is the embedded model's.
     "llama-8b": {
@@ -35,7 +37,7 @@ def shaped(shape: str, like: Path, folder: Path) -> Path:
     """
     folder.mkdir(parents=True)
     for file in like.iterdir():
-        if file.suffix != ".safetensors" and file.name != "serve-app-model.json":
+        if file.suffix != ".safetensors" and file.name != MANIFEST:
             shutil.copy(file, folder)
     config = json.loads((like / "config.json").read_text(encoding="utf-8")) | SHAPES[shape]
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
